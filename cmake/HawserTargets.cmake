@@ -1,0 +1,90 @@
+# How every target of the project is made: one place for the language level, the warnings and the
+# rule that a layer's library, its tests and its fuzz targets are found by name.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(HAWSER_CCACHE ccache)
+if(HAWSER_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HAWSER_CCACHE})
+endif()
+
+# A quick linker when there is one: the sanitizer builds link dozens of test programs.
+include(CheckCXXSourceCompiles)
+foreach(linker mold lld)
+  find_program(HAWSER_LINKER_${linker} ld.${linker})
+  if(HAWSER_LINKER_${linker})
+    set(CMAKE_REQUIRED_LINK_OPTIONS -fuse-ld=${linker})
+    check_cxx_source_compiles("int main() {}" HAWSER_LINKS_WITH_${linker})
+    unset(CMAKE_REQUIRED_LINK_OPTIONS)
+    if(HAWSER_LINKS_WITH_${linker})
+      add_link_options(-fuse-ld=${linker})
+      break()
+    endif()
+  endif()
+endforeach()
+
+add_library(hawser_flags INTERFACE)
+set_target_properties(hawser_flags PROPERTIES EXPORT_NAME flags)
+target_include_directories(hawser_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
+                           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_compile_features(hawser_flags INTERFACE cxx_std_23)
+add_library(hawser_warnings INTERFACE)
+target_compile_options(hawser_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+if(HAWSER_WERROR)
+  target_compile_options(hawser_warnings INTERFACE -Werror)
+endif()
+
+# hawser_layer(NAME DEPENDS layers... LIBRARIES outside-libraries...)
+# Builds hawser_NAME from every .cpp of the folder (and below) that is no test, and
+# hawser_NAME_tests from every .test.cpp. An outside library is private: users of the layer link it
+# but never see its headers. Name it in cmake/hawserConfig.cmake.in too, for installed users.
+function(hawser_layer name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "\\.test\\.cpp$")
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "\\.test\\.cpp$")
+  if(NOT sources)  # a layer whose first file is still to come links all the same
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp "")
+    set(sources ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp)
+  endif()
+  add_library(hawser_${name} STATIC ${sources})
+  add_library(hawser::${name} ALIAS hawser_${name})
+  set_target_properties(hawser_${name} PROPERTIES EXPORT_NAME ${name} LINKER_LANGUAGE CXX)
+  list(TRANSFORM arg_DEPENDS PREPEND hawser_)
+  target_link_libraries(hawser_${name} PUBLIC hawser_flags ${arg_DEPENDS}
+                        PRIVATE $<BUILD_INTERFACE:hawser_warnings> ${arg_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY HAWSER_LIBRARIES hawser_${name})
+  if(HAWSER_TESTS AND tests)
+    hawser_test(hawser_${name}_tests SOURCES ${tests} DEPENDS hawser_${name})
+  endif()
+endfunction()
+
+# hawser_test(TARGET SOURCES files... DEPENDS targets... [LABELS labels...]): a GoogleTest program,
+# each of its tests one ctest test whose name begins with the layer: net.Listener.closes.
+function(hawser_test target)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  string(REGEX REPLACE "^hawser_(.*)_tests$" "\\1" prefix ${target})
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE ${arg_DEPENDS} $<BUILD_INTERFACE:hawser_warnings>
+                        GTest::gtest GTest::gmock GTest::gtest_main rapidcheck)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${prefix}."
+                       PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
+endfunction()
+
+# hawser_program(TARGET SOURCES files... DEPENDS targets...)
+function(hawser_program target)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE ${arg_DEPENDS} $<BUILD_INTERFACE:hawser_warnings>)
+endfunction()
+
+if(HAWSER_TESTS)
+  include(GoogleTest)
+endif()

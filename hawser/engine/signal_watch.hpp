@@ -1,0 +1,32 @@
+// SIGTERM, SIGINT and SIGHUP as calls on a thread of their own. Public; one at a time in a program.
+#pragma once
+
+#include <hawser/base/time.hpp>
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+
+namespace hawser {
+
+/// While it lives, the signals given are taken by its thread and do not end the program: they are
+/// blocked in the thread that made it (and in those started from there on). The old mask comes back
+/// with the destructor.
+class SignalWatch {
+ public:
+  /// Signals this close after another are taken for the same wish: timeout(1), shells and container
+  /// runtimes signal a program and then its group, and the program sees both.
+  static constexpr Duration echo = 100ms;
+
+  /// `on_signal(number)` runs on the watch's own thread, one call at a time.
+  SignalWatch(std::initializer_list<int> signals, std::move_only_function<void(int)> on_signal);
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+  ~SignalWatch();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hawser

@@ -1,0 +1,49 @@
+// The receive buffers of one engine: lent to the kernel in a ring that it takes from in turn, and
+// given back as soon as a callback has seen the bytes. Internal to the uring engine; its thread.
+#pragma once
+
+#include <hawser/base/result.hpp>
+#include <hawser/engine/uring/detail/ring.hpp>
+#include <hawser/engine/uring/uring_options.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hawser::detail {
+
+class BufferRing {
+ public:
+  static constexpr std::uint16_t group = 0;
+
+  BufferRing() noexcept = default;
+  BufferRing(const BufferRing&) = delete;
+  BufferRing& operator=(const BufferRing&) = delete;
+  /// The ring that lends must be closed first.
+  ~BufferRing();
+
+  /// Registers with `ring`, which must outlive the use of the buffers.
+  Result<void> open(Ring& ring, const UringOptions& options);
+
+  const char* bytes(std::uint16_t id) const noexcept { return memory_ + stride_ * id; }
+  /// The buffer may be filled again, from the next publish() on.
+  void give_back(std::uint16_t id) noexcept;
+  /// Lends one batch of buffers to the kernel with one store.
+  void publish() noexcept;
+  /// The kernel found no buffer: doubles the pool, up to its limit, in the next publish().
+  void grow() noexcept;
+
+  /// Buffers in use by now.
+  std::uint32_t count() const noexcept { return count_; }
+
+ private:
+  io_uring_buf* entries_ = nullptr;
+  char* memory_ = nullptr;
+  std::size_t stride_ = 0;
+  std::uint32_t bytes_ = 0;
+  std::uint32_t capacity_ = 0;
+  std::uint32_t count_ = 0;
+  std::uint16_t tail_ = 0;
+  std::uint16_t published_ = 0;
+};
+
+}  // namespace hawser::detail

@@ -1,0 +1,73 @@
+// The deadlines of a connection, on one timer. The paths that packets take only note when something
+// happened; the timer looks at the notes when it fires and arms itself for what is due next.
+#include <hawser/net/connection.hpp>
+
+#include <hawser/process/scheduler.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hawser {
+namespace {
+double in_seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
+}  // namespace
+
+void Connection::arm_deadline(Instant at) noexcept {
+  if (!armed() || at < deadline()) scheduler().timers().arm(*this, at);
+}
+
+void Connection::fire() {
+  const ConnectionOptions& limits = options();
+  const Instant now = scheduler().now();
+  Instant next = Instant::never();
+  const auto end = [this](std::string why, bool by_reset) {
+    run_callback("deadline", [&] {
+      by_reset ? end_by_reset(Reason::timeout(std::move(why)))
+               : stop(Reason::timeout(std::move(why)));
+    });
+  };
+
+  if (limits.packet_timeout > Duration::zero() && packet_unfinished()) {
+    const Instant due = packet_begun_ + limits.packet_timeout;
+    if (due <= now) {
+      end(fmt::format("packet_timeout: a packet was not finished within {} s",
+                      in_seconds(limits.packet_timeout)),
+          false);
+      return;
+    }
+    next = std::min(next, due);
+  }
+
+  const std::size_t waiting = unsent();
+  if (limits.write_deadline > Duration::zero() && waiting != 0) {
+    const std::uint64_t gone = bytes_out_ - waiting;
+    if (gone != sent_mark_) {
+      sent_mark_ = gone;
+      unsent_since_ = now;
+    } else if (unsent_since_ + limits.write_deadline <= now) {
+      end(fmt::format("write_deadline: the peer took none of {} bytes for {} s", waiting,
+                      in_seconds(limits.write_deadline)),
+          true);
+      return;
+    }
+    // In quarters, so that the peer's progress is seen near the time at which it stopped.
+    next = std::min({next, now + limits.write_deadline / 4,
+                     std::max(unsent_since_ + limits.write_deadline, now + TimerWheel::tick)});
+  }
+
+  if (limits.idle_timeout > Duration::zero()) {
+    const Instant due = last_traffic_ + limits.idle_timeout;
+    if (due <= now) {
+      end(fmt::format("idle_timeout: nothing came or went for {} s",
+                      in_seconds(limits.idle_timeout)),
+          false);
+      return;
+    }
+    next = std::min(next, due);
+  }
+
+  if (next != Instant::never()) scheduler().timers().arm(*this, next);
+}
+
+}  // namespace hawser

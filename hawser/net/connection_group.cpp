@@ -1,0 +1,114 @@
+// The list of connections, and sockets on their last bytes.
+#include <hawser/net/connection_group.hpp>
+
+#include <hawser/net/connection.hpp>
+#include <hawser/process/scheduler.hpp>
+#include <hawser/process/send.hpp>
+
+#include <utility>
+
+namespace hawser {
+
+/// A socket whose process has ended. What the peer still sends is dropped, so that one which wants
+/// to be rid of its own bytes first comes to read ours.
+class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
+ public:
+  Lingering(ConnectionGroup& group, SocketId socket, Instant deadline)
+      : group_(group), socket_(socket), deadline_(deadline) {
+    Engine& engine = group.scheduler_.engine();
+    engine.set_events(socket, *this);
+    engine.resume_receiving(socket);
+    engine.notify_below(socket, 0);
+    group.scheduler_.timers().arm(*this, deadline);
+  }
+  ~Lingering() {
+    group_.scheduler_.engine().close_now(socket_);
+    group_.give_back();
+  }
+  void place_at(std::list<std::unique_ptr<Lingering>>::iterator place) noexcept { place_ = place; }
+
+ private:
+  void on_received(BytesView) override {}
+  void on_end_of_stream() override {}
+  void on_drained() override {
+    group_.scheduler_.engine().close(socket_, CloseMode::graceful, deadline_);
+    finish();
+  }
+  void on_failed(const Error&) override { finish(); }
+  void fire() override {
+    group_.counters().cut_off.add();
+    finish();
+  }
+  void finish() {
+    ConnectionGroup& group = group_;
+    group.lingering_.erase(place_);  // this object is gone
+    group.check_empty();
+  }
+
+  ConnectionGroup& group_;
+  SocketId socket_;
+  Instant deadline_;
+  std::list<std::unique_ptr<Lingering>>::iterator place_;
+};
+
+ConnectionGroup::ConnectionGroup(Scheduler& scheduler, Pid owner, Parts parts)
+    : scheduler_(scheduler), owner_(owner), parts_(std::move(parts)) {}
+
+ConnectionGroup::~ConnectionGroup() = default;
+
+void ConnectionGroup::for_each(const std::function<void(Connection&)>& visit) const {
+  for (Connection* each = first_; each != nullptr;) {
+    Connection* next = each->hook_.next;
+    visit(*each);
+    each = next;
+  }
+}
+
+void ConnectionGroup::add(Connection& connection) noexcept {
+  connection.hook_ = {last_, nullptr};
+  (last_ == nullptr ? first_ : last_->hook_.next) = &connection;
+  last_ = &connection;
+  ++size_;
+}
+
+void ConnectionGroup::take_out(Connection& connection) noexcept {
+  const ConnectionHook hook = std::exchange(connection.hook_, {});
+  (hook.previous == nullptr ? first_ : hook.previous->hook_.next) = hook.next;
+  (hook.next == nullptr ? last_ : hook.next->hook_.previous) = hook.previous;
+  --size_;
+}
+
+void ConnectionGroup::remove(Connection& connection) noexcept {
+  take_out(connection);
+  give_back();
+  check_empty();
+}
+
+void ConnectionGroup::remove_lingering(Connection& connection, SocketId socket, Instant deadline) {
+  take_out(connection);
+  lingering_.push_back(std::make_unique<Lingering>(*this, socket, deadline));
+  lingering_.back()->place_at(std::prev(lingering_.end()));
+}
+
+void ConnectionGroup::give_back() noexcept {
+  if (parts_.limit != nullptr) parts_.limit->give_back(scheduler_.number());
+}
+
+void ConnectionGroup::cut_lingering() noexcept {
+  counters().cut_off.add(lingering_.size());
+  lingering_.clear();
+  check_empty();
+}
+
+void ConnectionGroup::tell_when_empty() {
+  tell_ = true;
+  check_empty();
+}
+
+void ConnectionGroup::check_empty() noexcept {
+  if (!tell_ || !empty()) return;
+  tell_ = false;
+  send_info(owner_, ConnectionsGone{});
+}
+
+}  // namespace hawser

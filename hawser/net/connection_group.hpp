@@ -1,0 +1,89 @@
+// The connections of one server (or client) on one scheduler: what they share, who they are, and
+// the sockets whose last bytes are still leaving. Internal to the net layer; belongs to its thread.
+#pragma once
+
+#include <hawser/engine/engine.hpp>
+#include <hawser/net/connection_counters.hpp>
+#include <hawser/net/connection_limit.hpp>
+#include <hawser/net/connection_options.hpp>
+#include <hawser/net/framing.hpp>
+#include <hawser/process/pid.hpp>
+#include <hawser/process/timer_wheel.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+namespace hawser {
+
+class Connection;
+class Reason;
+class Scheduler;
+
+/// Sent to the group's owner (handle_info) once nothing is left, after tell_when_empty().
+struct ConnectionsGone {};
+
+/// A place in the group's list, embedded in each connection.
+struct ConnectionHook {
+  Connection* previous = nullptr;
+  Connection* next = nullptr;
+};
+
+class ConnectionGroup {
+ public:
+  struct Parts {
+    std::string name;  ///< the server's, for log lines
+    Framing framing;
+    ConnectionOptions options{};
+    std::shared_ptr<ConnectionLimit> limit{};        ///< set: one permit a connection
+    std::shared_ptr<ConnectionCounters> counters{};  ///< never null
+  };
+  ConnectionGroup(Scheduler& scheduler, Pid owner, Parts parts);
+  ConnectionGroup(const ConnectionGroup&) = delete;
+  ConnectionGroup& operator=(const ConnectionGroup&) = delete;
+  ~ConnectionGroup();
+
+  Scheduler& scheduler() const noexcept { return scheduler_; }
+  const std::string& name() const noexcept { return parts_.name; }
+  const Framing& framing() const noexcept { return parts_.framing; }
+  const ConnectionOptions& options() const noexcept { return parts_.options; }
+  ConnectionCounters& counters() const noexcept { return *parts_.counters; }
+
+  std::size_t size() const noexcept { return size_; }
+  std::size_t lingering() const noexcept { return lingering_.size(); }
+  bool empty() const noexcept { return size_ == 0 && lingering_.empty(); }
+  /// In the order in which they came. `visit` must not end or start one.
+  void for_each(const std::function<void(Connection&)>& visit) const;
+
+  /// A connection comes in; with a limit, it brings its permit.
+  void add(Connection& connection) noexcept;
+  /// It ends, and its permit is given back.
+  void remove(Connection& connection) noexcept;
+  /// It ends, but has bytes unsent: they are sent, at most until `deadline`; then the socket is
+  /// closed, and only then is the permit given back.
+  void remove_lingering(Connection& connection, SocketId socket, Instant deadline);
+  /// Drops what still leaves.
+  void cut_lingering() noexcept;
+
+  /// The owner gets ConnectionsGone when the group is empty (at once if it is).
+  void tell_when_empty();
+
+ private:
+  class Lingering;
+  void take_out(Connection& connection) noexcept;
+  void give_back() noexcept;
+  void check_empty() noexcept;
+
+  Scheduler& scheduler_;
+  Pid owner_;
+  Parts parts_;
+  Connection* first_ = nullptr;
+  Connection* last_ = nullptr;
+  std::size_t size_ = 0;
+  std::list<std::unique_ptr<Lingering>> lingering_;
+  bool tell_ = false;
+};
+
+}  // namespace hawser

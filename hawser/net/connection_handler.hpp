@@ -1,0 +1,126 @@
+// Puts a user's handler into a connection. Public through server(); what a connection's handler may
+// define, beside what any handler may (handler.hpp):
+//   handle_packet(Packet)              -> void | Next             required
+//   handle_packet(Bytes)               -> void | Next | Task<>    the packet as its own copy
+//   handle_disconnect([const Reason&]) -> void | Next             the peer closed or was lost; the
+//                                                                 connection ends after it
+//   handle_end()                       -> void | Next             the peer will send no more; only
+//                                                                 with HalfClose::allow
+//   handle_drained()                   -> void | Next             unsent bytes, which had reached
+//   the
+//                                                                 high-water mark, fell to the low
+//                                                                 one
+// Every callback may answer send(…), also init: that is a greeting.
+#pragma once
+
+#include <hawser/net/connection.hpp>
+#include <hawser/process/handler.hpp>
+#include <hawser/process/scheduler.hpp>
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace hawser {
+
+template <class H>
+concept HandlesPacket = requires(H& handler, Packet packet) { handler.handle_packet(packet); };
+template <class H>
+concept HandlesPacketCopy =
+    requires(H& handler, Bytes packet) { handler.handle_packet(std::move(packet)); };
+template <class H>
+concept HasDisconnectReason =
+    requires(H& handler, const Reason& reason) { handler.handle_disconnect(reason); };
+template <class H>
+concept HasDisconnect = requires(H& handler) { handler.handle_disconnect(); };
+template <class H>
+concept HasDrained = requires(H& handler) { handler.handle_drained(); };
+template <class H>
+concept HasEnd = requires(H& handler) { handler.handle_end(); };
+
+template <class H, class Make>
+class HandlerConnection : public HandlerProcess<H, Make, Connection> {
+  using Base = HandlerProcess<H, Make, Connection>;
+  static_assert(HandlesPacket<H> || HandlesPacketCopy<H>,
+                "the handler of a connection needs a public member `hawser::Next "
+                "handle_packet(hawser::Packet packet)` (or one that takes hawser::Bytes)");
+
+ public:
+  HandlerConnection(Make make, std::shared_ptr<ConnectionGroup> group)
+      : Base(std::move(make), std::move(group)) {}
+
+  void* handler(const TypeInfo& type) noexcept override {
+    // Whoever holds the pid may also talk to the connection itself.
+    if (same_type(type, type_info<Connection>)) return static_cast<Connection*>(this);
+    return Base::handler(type);
+  }
+
+ protected:
+  void initialise() override {
+    Base::initialise();
+    this->begin_receiving();
+  }
+
+  Duration deliver_packet(Packet packet) override {
+    if constexpr (HandlesPacket<H>) {
+      using Answer = decltype(this->hosted().handle_packet(packet));
+      static_assert(!detail::is_task<std::remove_cvref_t<Answer>>,
+                    "a coroutine outlives the borrowed bytes of its packet: take hawser::Bytes "
+                    "instead of hawser::Packet");
+      return carry_out_packet([&]() -> Answer { return this->hosted().handle_packet(packet); });
+    } else {
+      using Answer = decltype(this->hosted().handle_packet(Bytes(packet)));
+      return carry_out_packet(
+          [&]() -> Answer { return this->hosted().handle_packet(Bytes(packet)); });
+    }
+  }
+
+  void deliver_disconnect(const Reason& reason) override {
+    if constexpr (HasDisconnectReason<H>) {
+      detail::carry_out(*this, [&] { return this->hosted().handle_disconnect(reason); });
+    } else if constexpr (HasDisconnect<H>) {
+      detail::carry_out(*this, [&] { return this->hosted().handle_disconnect(); });
+    }
+  }
+
+  bool handles_end() const noexcept override { return HasEnd<H>; }
+  void deliver_end() override {
+    if constexpr (HasEnd<H>) detail::carry_out(*this, [&] { return this->hosted().handle_end(); });
+  }
+
+  bool handles_drained() const noexcept override { return HasDrained<H>; }
+  void deliver_drained() override {
+    if constexpr (HasDrained<H>)
+      detail::carry_out(*this, [&] { return this->hosted().handle_drained(); });
+  }
+
+ private:
+  template <class Call>
+  Duration carry_out_packet(Call&& call) {
+    using Answer = std::remove_cvref_t<std::invoke_result_t<Call>>;
+    if constexpr (std::is_void_v<Answer>) {
+      call();
+      return Duration::max();
+    } else if constexpr (std::is_same_v<Answer, Next>) {
+      return this->take_answer(call());
+    } else {
+      static_assert(std::is_same_v<Answer, Task<void>>,
+                    "handle_packet answers void, hawser::Next or (taking Bytes) hawser::Task<>");
+      this->start(call());
+      return Duration::max();
+    }
+  }
+};
+
+/// Starts a connection with handler H, which `make()` answers, on the group's scheduler (whose
+/// thread this must be). The group's permit, if it has a limit, is used up in any case.
+template <class H, class Make>
+Result<Pid> start_connection(const std::shared_ptr<ConnectionGroup>& group, NativeSocket socket,
+                             const SpawnOptions& options, Make make) {
+  auto made = std::make_unique<HandlerConnection<H, Make>>(std::move(make), group);
+  if (auto attached = made->attach(std::move(socket)); !attached)
+    return std::unexpected(std::move(attached.error()));
+  return group->scheduler().spawn(std::move(made), options);
+}
+
+}  // namespace hawser

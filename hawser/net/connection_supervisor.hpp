@@ -1,0 +1,61 @@
+// Starts the connections of one server on one scheduler, knows them, and drains them when the
+// server stops. Internal to server(), but for the calls it answers.
+#pragma once
+
+#include <hawser/net/connection.hpp>
+#include <hawser/net/connection_limit.hpp>
+#include <hawser/net/detail/server_state.hpp>
+#include <hawser/process/info.hpp>
+#include <hawser/process/reason.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hawser {
+
+/// cast: an accepted socket on its way to its scheduler, with the right to be a connection there.
+struct StartConnection {
+  NativeSocket socket;
+  ConnectionLimit::Permit permit;
+};
+
+/// cast: begin to drain; the supervisor's own end follows. So that all schedulers drain at once and
+/// not one after another, as supervisors end their children.
+struct StartDraining {};
+
+/// call: every connection, oldest first.
+struct ListConnections {};
+
+/// A supervisor of temporary children only: a connection that ends is forgotten, whatever its
+/// reason, and never counts against any intensity. Constant time a connection.
+class ConnectionSupervisor {
+ public:
+  explicit ConnectionSupervisor(std::shared_ptr<detail::ServerState> server) noexcept;
+  ConnectionSupervisor(const ConnectionSupervisor&) = delete;
+  ConnectionSupervisor& operator=(const ConnectionSupervisor&) = delete;
+
+  void init();
+  void handle_cast(StartConnection message);
+  /// Asks every connection to end, and kills what is left at the drain deadline.
+  void handle_cast(StartDraining message);
+  std::vector<ConnectionInfo> handle_call(ListConnections) const;
+  void handle_info(Info& info);
+  /// Drains, if that has not begun, and ends when all connections are gone with their last bytes.
+  void handle_shutdown(const Reason& reason);
+  std::string describe() const;
+
+ private:
+  struct DrainDeadline {};
+  void report_not_started(const Error& error);
+
+  std::shared_ptr<detail::ServerState> server_;
+  std::shared_ptr<ConnectionGroup> group_;
+  bool draining_ = false;
+  std::optional<Reason> ending_;
+  Instant next_report_;
+  std::uint64_t unreported_ = 0;
+};
+
+}  // namespace hawser

@@ -1,0 +1,260 @@
+// Links, monitors and exit signals. All of it travels as messages, so that a signal never overtakes
+// a message sent before it, on one scheduler or between two.
+#include <hawser/process/detail/process_extras.hpp>
+#include <hawser/process/process.hpp>
+#include <hawser/process/scheduler.hpp>
+#include <hawser/process/send.hpp>
+
+#include <utility>
+
+namespace hawser {
+
+namespace {
+/// Waits neither for the messages before it nor for anybody's consent.
+void kill_by_force(Pid target) {
+  Scheduler* const scheduler = target.scheduler;
+  if (scheduler == nullptr) return;
+  if (scheduler == Scheduler::current()) {
+    if (Process* process = scheduler->find(target)) process->kill();
+    return;
+  }
+  scheduler->post([target] {
+    if (Process* process = target.scheduler->find(target)) process->kill();
+  });
+}
+}  // namespace
+
+class Signal : public Message {
+ public:
+  bool is_signal() const noexcept final { return true; }
+};
+
+/// `from` ended with `reason`, or called exit(). `linked`: only means something while the link
+/// holds.
+class ExitSignal final : public Signal {
+ public:
+  ExitSignal(Pid from, Reason reason, bool linked) noexcept
+      : from_(from), reason_(std::move(reason)), linked_(linked) {}
+  void deliver(Process& receiver) override {
+    // A signal from outside every process (System::stop) reaches the root as its parent's would.
+    const bool is_parent = receiver.parent_ == from_;
+    // As gen_server does: whoever traps exits still obeys its parent.
+    const bool obeys = is_parent && reason_.kind() != Reason::Kind::normal &&
+                       (receiver.trap_exit_ || receiver.ends_in_its_own_time());
+    if (receiver.suspended_ && receiver.trap_exit_ && !obeys) {
+      // It will be a message to the handler, and waits with the others. Nothing of the link is
+      // touched yet: what the process does before its turn comes (unlink) must still count.
+      receiver.extras().deferred.push(
+          std::make_unique<ExitSignal>(from_, std::move(reason_), linked_).release());
+      return;
+    }
+    if (linked_) {
+      // An unlink that crossed this signal on its way has won: nothing is left to react to.
+      if (!is_parent && (receiver.extras_ == nullptr || receiver.extras_->links.erase(from_) == 0))
+        return;
+      if (is_parent) receiver.parent_ = {};
+    }
+    if (obeys) {
+      if (!receiver.ends_in_its_own_time()) {
+        receiver.stop(reason_);
+      } else if (!receiver.stop_requested_) {
+        // What it has to wait for on its way out (the ends of children) comes as messages.
+        receiver.set_suspended(false);
+        receiver.deliver_shutdown(reason_);
+      }
+      return;
+    }
+    receiver.receive_exit(from_, reason_);
+  }
+  std::string_view describe() const noexcept override { return "exit signal"; }
+
+ private:
+  Pid from_;
+  Reason reason_;
+  bool linked_;
+};
+
+class LinkSignal final : public Signal {
+ public:
+  explicit LinkSignal(Pid from) noexcept : from_(from) {}
+  void deliver(Process& receiver) override { receiver.extras().links.insert(from_); }
+  void undelivered(Pid target, const Reason&) noexcept override {
+    Scheduler::send(from_, std::make_unique<ExitSignal>(target, Reason::no_process(), true));
+  }
+  std::string_view describe() const noexcept override { return "link signal"; }
+
+ private:
+  Pid from_;
+};
+
+class UnlinkSignal final : public Signal {
+ public:
+  explicit UnlinkSignal(Pid from) noexcept : from_(from) {}
+  void deliver(Process& receiver) override { receiver.forget_link(from_); }
+  std::string_view describe() const noexcept override { return "unlink signal"; }
+
+ private:
+  Pid from_;
+};
+
+class DownSignal final : public Signal {
+ public:
+  explicit DownSignal(Down down) noexcept : down_(std::move(down)) {}
+  void deliver(Process& receiver) override {
+    if (receiver.suspended()) {
+      // Waits with the other messages, still a monitor: one of them may yet demonitor it.
+      receiver.extras().deferred.push(std::make_unique<DownSignal>(std::move(down_)).release());
+      return;
+    }
+    // Gone from the table: demonitor() came first, and promised silence.
+    if (receiver.extras_ == nullptr || receiver.extras_->monitors.erase(down_.monitor) == 0) return;
+    Info info(type_info<Down>, down_);
+    receiver.deliver_info(info);
+  }
+  std::string_view describe() const noexcept override { return "Down"; }
+
+ private:
+  Down down_;
+};
+
+class MonitorSignal final : public Signal {
+ public:
+  MonitorSignal(Pid watcher, MonitorId id) noexcept : watcher_(watcher), id_(id) {}
+  void deliver(Process& receiver) override { receiver.extras().watchers.emplace(watcher_, id_); }
+  void undelivered(Pid target, const Reason& reason) noexcept override {
+    // It ended while this was under way: its own reason if the mailbox still held us, else nobody.
+    Scheduler::send(watcher_, std::make_unique<DownSignal>(Down{id_, target, reason}));
+  }
+  std::string_view describe() const noexcept override { return "monitor signal"; }
+
+ private:
+  Pid watcher_;
+  MonitorId id_;
+};
+
+class DemonitorSignal final : public Signal {
+ public:
+  DemonitorSignal(Pid watcher, MonitorId id) noexcept : watcher_(watcher), id_(id) {}
+  void deliver(Process& receiver) override {
+    if (receiver.extras_ != nullptr) receiver.extras_->watchers.erase({watcher_, id_});
+  }
+  std::string_view describe() const noexcept override { return "demonitor signal"; }
+
+ private:
+  Pid watcher_;
+  MonitorId id_;
+};
+
+void Process::exit(Pid target, Reason reason) {
+  if (reason.kind() == Reason::Kind::killed) {
+    kill_by_force(target);
+    return;
+  }
+  Scheduler::send(target, std::make_unique<ExitSignal>(pid(), std::move(reason), false));
+}
+
+void send_exit(Pid target, Reason reason) {
+  if (reason.kind() == Reason::Kind::killed) {
+    kill_by_force(target);
+    return;
+  }
+  Scheduler::send(target, std::make_unique<ExitSignal>(Pid{}, std::move(reason), false));
+}
+
+void Process::link(Pid other) {
+  if (other == pid() || other == parent_) return;
+  if (!extras().links.insert(other).second) return;
+  // At home there is nothing between the two ends that could be overtaken: no message needed.
+  if (Process* local = find_local(other)) {
+    local->extras().links.insert(pid());
+    return;
+  }
+  Scheduler::send(other, std::make_unique<LinkSignal>(pid()));
+}
+
+void Process::join_parent() {
+  if (Process* parent = find_local(parent_)) {
+    parent->extras().links.insert(pid());
+    return;
+  }
+  Scheduler::send(parent_, std::make_unique<LinkSignal>(pid()));
+}
+
+Process* Process::find_local(Pid other) const noexcept {
+  return other.scheduler == scheduler_ ? scheduler_->find(other) : nullptr;
+}
+
+void Process::unlink(Pid other) {
+  // Without a link nothing is said: the other end may be linking itself to us just now.
+  if (parent_ != other && (extras_ == nullptr || !extras_->links.contains(other))) return;
+  forget_link(other);
+  if (other.scheduler == scheduler_) {
+    // At once, as link() is at home: a signal still in the mailbox would undo a later link().
+    if (Process* local = scheduler_->find(other)) local->forget_link(pid());
+    return;
+  }
+  Scheduler::send(other, std::make_unique<UnlinkSignal>(pid()));
+}
+
+void Process::forget_link(Pid other) noexcept {
+  if (parent_ == other) parent_ = {};
+  if (extras_ != nullptr) extras_->links.erase(other);
+}
+
+std::size_t Process::link_count() const noexcept {
+  return (extras_ == nullptr ? 0 : extras_->links.size()) + (parent_ ? 1 : 0);
+}
+
+MonitorId Process::monitor(Pid target) {
+  const MonitorId id{next_id()};
+  extras_->monitors.emplace(id, target);
+  if (Process* local = find_local(target)) {
+    local->extras().watchers.emplace(pid(), id);
+    return id;
+  }
+  Scheduler::send(target, std::make_unique<MonitorSignal>(pid(), id));
+  return id;
+}
+
+void Process::demonitor(MonitorId monitor) {
+  if (extras_ == nullptr) return;
+  const auto found = extras_->monitors.find(monitor);
+  if (found == extras_->monitors.end()) return;
+  const Pid target = found->second;
+  extras_->monitors.erase(found);
+  if (target.scheduler == scheduler_) {
+    Process* local = find_local(target);
+    if (local != nullptr && local->extras_ != nullptr)
+      local->extras_->watchers.erase({pid(), monitor});
+    return;
+  }
+  Scheduler::send(target, std::make_unique<DemonitorSignal>(pid(), monitor));
+}
+
+void Process::receive_exit(Pid from, const Reason& reason) {
+  if (trap_exit_) {
+    Exit exit{from, reason};
+    Info info(type_info<Exit>, exit);
+    deliver_info(info);
+    return;
+  }
+  if (reason.kind() == Reason::Kind::normal) return;
+  stop(reason);
+}
+
+void Process::notify_relations(const Reason& reason) noexcept {
+  const Pid self = pid();
+  if (parent_) Scheduler::send(parent_, std::make_unique<ExitSignal>(self, reason, true));
+  if (extras_ == nullptr) return;
+  for (const Pid link : extras_->links)
+    Scheduler::send(link, std::make_unique<ExitSignal>(self, reason, true));
+  for (const auto& [watcher, id] : extras_->watchers)
+    Scheduler::send(watcher, std::make_unique<DownSignal>(Down{id, self, reason}));
+  for (const auto& [id, target] : extras_->monitors)
+    Scheduler::send(target, std::make_unique<DemonitorSignal>(self, id));
+  extras_->links.clear();
+  extras_->watchers.clear();
+  extras_->monitors.clear();
+}
+
+}  // namespace hawser

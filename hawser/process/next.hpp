@@ -1,0 +1,104 @@
+// What a callback answers: keep going, send, stop, and with which time-out. One type for every
+// callback. Public; plain value, made by keep(), send(), stop() and refined by its methods.
+#pragma once
+
+#include <hawser/base/bytes.hpp>
+#include <hawser/base/time.hpp>
+#include <hawser/process/reason.hpp>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace hawser {
+
+class [[nodiscard]] Next {
+ public:
+  /// One packet to send: our own bytes, shared bytes, or bytes that outlive the callback's return
+  /// (the packet just received).
+  using Outgoing = std::variant<std::monostate, std::string, Payload, BytesView>;
+
+  Next() noexcept = default;
+
+  /// Adds one more packet; all packets of one callback leave in one write, in order.
+  Next&& send(BytesView bytes) && {
+    add(std::string(bytes));
+    return std::move(*this);
+  }
+  Next&& send(std::string&& bytes) && {
+    add(std::move(bytes));
+    return std::move(*this);
+  }
+  Next&& send(const char* text) && { return std::move(*this).send(BytesView(text)); }
+  Next&& send(Payload payload) && {
+    add(std::move(payload));
+    return std::move(*this);
+  }
+  /// For bytes that stay valid until the callback's result has been carried out.
+  Next&& send_borrowed(BytesView bytes) && {
+    add(bytes);
+    return std::move(*this);
+  }
+
+  /// Ends the process once everything before it is sent (or the flush deadline has passed).
+  Next&& then_stop(Reason reason = Reason::normal()) && {
+    stop_ = true;
+    reason_ = std::move(reason);
+    return std::move(*this);
+  }
+
+  /// Calls the handler's timeout() when no message or packet comes within `length`. Holds for this
+  /// one wait, as in gen_server: the next callback sets it again if it wants it again.
+  Next&& timeout(Duration length) && {
+    timeout_ = length;
+    return std::move(*this);
+  }
+
+  bool stops() const noexcept { return stop_; }
+  const Reason& reason() const noexcept { return reason_; }
+  Reason take_reason() noexcept { return std::move(reason_); }
+  std::optional<Duration> timeout_after() const noexcept {
+    return timeout_ == Duration::max() ? std::nullopt : std::optional(timeout_);
+  }
+  bool sends() const noexcept { return first_.index() != 0; }
+
+  /// Calls `use(Outgoing&)` for each packet, in order.
+  template <class Use>
+  void for_each_outgoing(Use&& use) {
+    if (!sends()) return;
+    use(first_);
+    for (auto& outgoing : more_) use(outgoing);
+  }
+
+ private:
+  template <class Bytes>
+  void add(Bytes bytes) {
+    if (first_.index() == 0) {
+      first_.emplace<Bytes>(std::move(bytes));
+    } else {
+      more_.emplace_back(std::in_place_type<Bytes>, std::move(bytes));
+    }
+  }
+
+  Outgoing first_;
+  std::vector<Outgoing> more_;
+  Duration timeout_ = Duration::max();
+  bool stop_ = false;
+  Reason reason_;
+};
+
+/// Nothing to do: wait for what comes next.
+inline Next keep() noexcept { return {}; }
+
+/// Ends the process: normal unless a reason is given.
+inline Next stop(Reason reason = Reason::normal()) { return Next{}.then_stop(std::move(reason)); }
+
+/// Sends one packet, framed by the connection's framing.
+inline Next send(BytesView bytes) { return Next{}.send(bytes); }
+inline Next send(std::string&& bytes) { return Next{}.send(std::move(bytes)); }
+inline Next send(const char* text) { return Next{}.send(text); }
+inline Next send(Payload payload) { return Next{}.send(std::move(payload)); }
+
+}  // namespace hawser

@@ -1,0 +1,82 @@
+// The parts of sys that need no handler type.
+#include <hawser/process/sys.hpp>
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace hawser::sys {
+
+std::string Status::text() const {
+  const double age = std::chrono::duration<double>(statistics.age).count();
+  std::string line = fmt::format(
+      "{} {}{}{}, {:.1f} s old, {} messages, {} waiting, {} dropped, {} links, {} tasks",
+      pid.text(), handler, name.empty() ? "" : " ", name, age, statistics.messages,
+      statistics.mailbox, statistics.dropped, statistics.links, statistics.tasks);
+  if (statistics.suspended) line += ", suspended";
+  if (!state.empty()) line += ": " + state;
+  return line;
+}
+
+namespace detail {
+
+Result<Status> status_of(Process& process) {
+  Status status;
+  status.pid = process.pid();
+  status.parent = process.parent();
+  status.name = process.name();
+  status.handler = process.handler_type().name;
+  status.state = process.describe_state();
+  status.trap_exit = process.trap_exit();
+  status.statistics = process.statistics();
+  return status;
+}
+
+Result<Process::Statistics> statistics_of(Process& process) { return process.statistics(); }
+
+Inspection<bool> suspending(bool suspended) {
+  return [suspended](Process& process) -> Result<bool> {
+    process.set_suspended(suspended);
+    return true;
+  };
+}
+
+Inspection<bool> tracing(bool traced) {
+  return [traced](Process& process) -> Result<bool> {
+    process.set_traced(traced);
+    return true;
+  };
+}
+
+static Result<std::string> description_of(Process& process) { return process.describe_state(); }
+
+}  // namespace detail
+
+Result<Status> get_status(Environment& environment, Pid pid, Duration timeout) {
+  return detail::ask<Status>(environment, pid, detail::status_of, timeout);
+}
+
+detail::Awaiter<std::string> describe(Pid pid, Duration timeout) {
+  return detail::Awaiter<std::string>(pid, detail::description_of, timeout);
+}
+Result<std::string> describe(Environment& environment, Pid pid, Duration timeout) {
+  return detail::ask<std::string>(environment, pid, detail::description_of, timeout);
+}
+
+Result<Process::Statistics> statistics(Environment& environment, Pid pid, Duration timeout) {
+  return detail::ask<Process::Statistics>(environment, pid, detail::statistics_of, timeout);
+}
+
+Result<bool> suspend(Environment& environment, Pid pid, Duration timeout) {
+  return detail::ask<bool>(environment, pid, detail::suspending(true), timeout);
+}
+
+Result<bool> resume(Environment& environment, Pid pid, Duration timeout) {
+  return detail::ask<bool>(environment, pid, detail::suspending(false), timeout);
+}
+
+Result<bool> trace(Environment& environment, Pid pid, bool on, Duration timeout) {
+  return detail::ask<bool>(environment, pid, detail::tracing(on), timeout);
+}
+
+}  // namespace hawser::sys

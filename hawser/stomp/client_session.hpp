@@ -1,0 +1,198 @@
+// A client's side of one STOMP connection, as a state machine without I/O: octets and the user's
+// wishes go in, octets, messages and outcomes come out through a Port. Public; belongs to the
+// process that owns it. Reconnecting is the owner's: a session lives as long as its connection.
+#pragma once
+
+#include <hawser/base/bytes.hpp>
+#include <hawser/base/result.hpp>
+#include <hawser/base/time.hpp>
+#include <hawser/process/reason.hpp>
+#include <hawser/stomp/frame.hpp>
+#include <hawser/stomp/heartbeat.hpp>
+#include <hawser/stomp/parser.hpp>
+#include <hawser/stomp/version.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hawser::stomp {
+
+/// When a message counts as consumed (stomp.md 2.4).
+enum class AckMode : std::uint8_t {
+  automatic,          ///< as soon as the broker has written it
+  client,             ///< an ACK settles its message and all earlier ones of the subscription
+  client_individual,  ///< an ACK settles its message; not in 1.0
+};
+
+/// What becomes of a session whose broker sent an ERROR. 1.2 says that the broker closes anyway.
+enum class ErrorPolicy : std::uint8_t {
+  end,        ///< the session ends, whatever the version
+  keep_open,  ///< a 1.0 or 1.1 session goes on; the frame's receipt fails, the others still wait
+};
+
+/// What a client says of itself, and its bounds. One object may serve many sessions and outlives
+/// them.
+struct ClientOptions {
+  ParserOptions parser{.limits = {.body = std::size_t{64} << 20U}};
+  VersionSet versions = VersionSet::all();  ///< what is offered; not empty
+  std::string host{};                       ///< the `host` header: the virtual host
+  std::optional<std::string> login{};
+  std::optional<std::string> passcode{};  ///< never in a log, an error or describe()
+  std::vector<Header> connect_headers{};  ///< further headers of CONNECT, such as client-id
+  Heartbeat heartbeat{std::chrono::milliseconds(10'000), std::chrono::milliseconds(10'000)};
+  Duration login_timeout = 5s;       ///< from start() to CONNECTED
+  Duration receipt_timeout = 30s;    ///< for each RECEIPT; the session goes on without it
+  Duration disconnect_timeout = 5s;  ///< for the RECEIPT of DISCONNECT
+  double send_factor = 0.5;          ///< heart-beats leave after this part of the agreed interval
+  double receive_factor = 2.0;       ///< the broker is dead after so many silent intervals,
+  Duration receive_grace = 1s;       ///< and at least one interval and this much more
+  std::uint32_t subscriptions = 1'000;      ///< at once
+  std::uint32_t awaited_receipts = 10'000;  ///< outcomes asked for and not there yet
+  ErrorPolicy on_error = ErrorPolicy::end;
+  /// Write content-length on every body; off for brokers that take it as the mark of a binary
+  /// message. A body with a NUL in it is then refused.
+  bool content_length = true;
+};
+
+class ClientSession {
+ public:
+  /// What a session needs from around it, and whom it tells. Calls come only from inside the
+  /// session's own methods; they may call the session's methods, but must not destroy it.
+  class Port {
+   public:
+    /// Queues octets; they leave in the order written.
+    virtual void write(BytesView octets) = 0;
+    virtual void write(const Payload& octets) = 0;
+    /// Sends what is queued and ends the connection. Nothing is written and nobody told after it.
+    virtual void end(Reason reason) = 0;
+
+    /// The broker has let us in. The frame is borrowed.
+    virtual void connected(const FrameView& frame) = 0;
+    /// A message of a live subscription. The frame is borrowed.
+    virtual void message(std::uint64_t subscription, const FrameView& frame) = 0;
+    /// What became of a frame sent with a token other than 0: the broker has processed it, or
+    /// protocol_error (an ERROR names it), timeout (no RECEIPT in time), closed (the session ended
+    /// first, so that nobody knows). Exactly once a token.
+    virtual void completed(std::uint64_t token, Result<void> outcome) = 0;
+    /// The broker sent an ERROR; end() may follow. The frame is borrowed.
+    virtual void error(const FrameView& frame) = 0;
+
+   protected:
+    ~Port() = default;
+  };
+
+  ClientSession(const ClientOptions& options, Port& port, Instant now);
+  ClientSession(const ClientSession&) = delete;
+  ClientSession& operator=(const ClientSession&) = delete;
+
+  enum class State : std::uint8_t { idle, login, open, closing, ended };
+
+  /// Writes CONNECT; once, first of all. invalid_argument when the options hold something that
+  /// CONNECT cannot carry (a NUL or LF; nothing escapes it, P-16).
+  Result<void> start(Instant now);
+
+  // ---- what the user wants; all need State::open, else the error is `closed`
+  // ------------------------
+
+  /// Sends a message. `headers` are the user's own, content-type among them; destination, receipt
+  /// and content-length are the session's to write (elsewhere also id and ack). A token other than
+  /// 0 asks for a receipt: see Port::completed. Errors (nothing is written then): invalid_argument,
+  /// overloaded.
+  Result<void> send(BytesView destination, const Payload& body, std::span<const Header> headers,
+                    std::uint64_t token, Instant now);
+
+  /// Subscribes and answers the subscription's number. Errors as send(); unsupported for
+  /// client_individual in 1.0.
+  Result<std::uint64_t> subscribe(BytesView destination, AckMode mode,
+                                  std::span<const Header> headers, std::uint64_t token,
+                                  Instant now);
+
+  /// After this no message of it is told any more. not_found when there is no such subscription.
+  Result<void> unsubscribe(std::uint64_t subscription, std::span<const Header> headers,
+                           std::uint64_t token, Instant now);
+
+  /// Settles a message by the header that names it in the session's version: the MESSAGE's `ack` in
+  /// 1.2, its `message-id` before. Errors as send(); unsupported: NACK in 1.0.
+  Result<void> ack(std::uint64_t subscription, BytesView id, std::uint64_t token, Instant now);
+  Result<void> nack(std::uint64_t subscription, BytesView id, std::uint64_t token, Instant now);
+  /// The octets of `message` that ack() wants, or nothing when it is not to be acknowledged.
+  std::optional<BytesView> ack_id(const FrameView& message) const noexcept;
+
+  /// Says goodbye: what was sent before is processed, then the broker's receipt ends the session
+  /// (reason normal), or the time-out does. At once when not logged in. Repeating it does nothing.
+  void disconnect(Instant now);
+
+  // ---- in from the connection
+  // -----------------------------------------------------------------------
+
+  void received(BytesView octets, Instant now);
+  /// The broker closed the connection, or it broke: every outcome still awaited is told `closed`.
+  /// Answers the reason to end with: normal when we had said goodbye.
+  Reason lost(Reason reason);
+  /// Octets have left: the next heart-beat of ours is counted from here.
+  void wrote(Instant now) noexcept { last_written_ = now; }
+  /// Looks at the clock: login, receipts, heart-beats, goodbye. Answers when it wants to look
+  /// again; never() when nothing is to be watched. Ask again after every call with a token.
+  Instant tick(Instant now);
+
+  State state() const noexcept { return state_; }
+  Version version() const noexcept { return version_; }
+  const HeartbeatPlan& heartbeats() const noexcept { return heartbeats_; }
+  /// The broker refused the login itself: trying again with the same options will not help.
+  bool login_refused() const noexcept { return login_refused_; }
+  std::size_t subscriptions() const noexcept { return subscriptions_.size(); }
+  std::size_t awaited() const noexcept { return awaited_.size(); }
+  std::string describe() const;
+
+ private:
+  struct Subscription {
+    std::string destination;
+    AckMode mode = AckMode::automatic;
+  };
+  struct Awaited {
+    std::uint64_t token = 0;
+    Instant deadline;
+  };
+
+  void handle(const FrameView& frame);
+  void handle_connected(const FrameView& frame);
+  void handle_message(const FrameView& frame);
+  void handle_receipt(const FrameView& frame);
+  void handle_error(const FrameView& frame);
+  void fail_awaited(const Error& error);
+  void finish(Reason reason);
+  Result<void> ready(std::string_view operation, std::uint64_t token) const;
+  Result<void> settle(Command command, std::uint64_t subscription, BytesView id,
+                      std::uint64_t token, Instant now);
+  /// Writes the frame that `headers` and the user's headers make, with a receipt for the token.
+  Result<void> write_frame(Command command, std::span<const HeaderView> own,
+                           std::span<const Header> users, const Payload& body, std::uint64_t token,
+                           Instant now);
+  void write_octets(BytesView octets, Instant now);
+
+  const ClientOptions* options_;
+  Port* port_;
+  Parser parser_;
+  State state_ = State::idle;
+  Version version_ = Version::v1_2;
+  bool login_refused_ = false;
+  HeartbeatPlan heartbeats_{};
+  Instant started_;
+  Instant last_received_;
+  Instant last_written_;
+  Instant goodbye_deadline_ = Instant::never();
+  std::uint64_t last_receipt_ = 0;
+  std::uint64_t goodbye_receipt_ = 0;
+  std::uint64_t last_subscription_ = 0;
+  std::map<std::uint64_t, Subscription> subscriptions_;
+  // By receipt number, which grows with the deadline: the first is due first.
+  std::map<std::uint64_t, Awaited> awaited_;
+};
+
+}  // namespace hawser::stomp
