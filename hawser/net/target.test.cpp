@@ -73,7 +73,9 @@ TEST(Target, says_what_is_wrong) {
   EXPECT_THAT(fault_of(".:80"), HasSubstr("names no host"));
   EXPECT_THAT(fault_of("a b:80"), HasSubstr("character"));
   EXPECT_THAT(fault_of(std::string("a\0b:80", 6)), HasSubstr("character"));
-  EXPECT_THAT(fault_of("b\xc3\xbc" "cher.example:80"), HasSubstr("xn--"));
+  EXPECT_THAT(fault_of("b\xc3\xbc"
+                       "cher.example:80"),
+              HasSubstr("xn--"));
   EXPECT_THAT(fault_of("unix:"), HasSubstr("has no path"));
   EXPECT_THAT(fault_of(std::string(64, 'a') + ":80"), HasSubstr("label"));
   std::string longest;
@@ -84,9 +86,8 @@ TEST(Target, says_what_is_wrong) {
 }
 
 TEST(Target, keeps_the_other_settings_when_it_fills_in_the_place) {
-  const auto options =
-      Target::parse("b:2")->dial_options({.host = "a", .port = 1, .address = Address::loopback(3),
-                                          .timeout = 7s});
+  const auto options = Target::parse("b:2")->dial_options(
+      {.host = "a", .port = 1, .address = Address::loopback(3), .timeout = 7s});
   EXPECT_EQ(options.text(), "b:2");
   EXPECT_EQ(options.timeout, Duration(7s));
 }

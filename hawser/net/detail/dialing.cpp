@@ -191,13 +191,13 @@ std::string Dialing::whole_timeout_text() const {
 }
 
 std::string Dialing::attempts_text() const {
-  constexpr std::size_t closing_words = 160;  // room for what is counted, not named
+  constexpr std::size_t other_words = 512;  // room for the place and what is counted, not named
   std::string text;
   std::size_t named = 0;
   for (const Attempt& attempt : attempts_) {
     const std::string line =
         attempt.socket ? attempt.address.text() + ": no answer" : attempt.error;
-    if (text.size() + 2 + line.size() + closing_words > text_limit) break;
+    if (text.size() + 2 + line.size() + other_words > text_limit) break;
     text += named++ == 0 ? "" : "; ";
     text += line;
   }
