@@ -365,6 +365,22 @@ TEST_F(DialingTest, a_slow_look_up_ends_with_the_time_out_and_its_answer_finds_n
   EXPECT_EQ(net.left().sockets, 0u);
 }
 
+TEST_F(DialingTest, a_look_up_does_not_keep_a_dialing_that_was_given_up) {
+  service.answers();
+  sim::Faults slow = net.world().faults();
+  slow.slow_blocking = 1;
+  slow.blocking_slow = {1s, 1s};
+  const sim::Rule rule = net.world().host("server").impose(slow);
+  caller.start(to());
+  net.run(500ms);
+  const std::weak_ptr<Dialing> watched = caller.dialing;
+  caller.destroy();
+  EXPECT_TRUE(watched.expired());
+  net.run(2s);
+  EXPECT_EQ(caller.told, 0u);
+  caller.expect_nothing_left();
+}
+
 TEST_F(DialingTest, the_look_ups_time_counts) {
   service.silent();
   sim::Faults slow = net.world().faults();
@@ -454,7 +470,9 @@ TEST_F(DialingTest, destroyed_at_any_moment_it_leaves_nothing_and_tells_nobody) 
     one.destroy();
     const unsigned told = one.told;
     ended_before += told;
-    net.run(300ms);
+    net.run(1ms);  // what was under way is closed
+    one.expect_nothing_left();
+    net.run(1s);
     EXPECT_EQ(one.told, told);
     one.expect_nothing_left();
     if (::testing::Test::HasFailure()) break;
