@@ -184,13 +184,14 @@ void run_day(sim::World& world, Coverage& coverage) {
         EXPECT_EQ(model.receipted_undelivered(queue), 0U)
             << model.undelivered_text(queue) << script.text() << hub.all_lines();
       script.leave();
-      // What a crashed host has left behind ends by the idle time-out.
-      world.run_for(160s);
+      // What a crashed host has left behind ends by the idle time-out; and some lines are so slow
+      // that what was sent before the end still arrives long after it.
+      for (int i = 0; i < 10 && hub.status("stomp").connections != 0; ++i) world.run_for(160s);
       for (const char* name : {"stomp", "packet", "moody"}) {
         const ServerStatus status = hub.status(name);
         std::uint64_t ended = 0;
         for (const auto count : status.ended) ended += count;
-        EXPECT_EQ(status.connections, 0U) << name;
+        EXPECT_EQ(status.connections, 0U) << name << connections_text(hub);
         EXPECT_EQ(status.started, ended) << name;
       }
     }
