@@ -186,7 +186,11 @@ void run_day(sim::World& world, Coverage& coverage) {
       script.leave();
       // What a crashed host has left behind ends by the idle time-out; and some lines are so slow
       // that what was sent before the end still arrives long after it.
-      for (int i = 0; i < 10 && hub.status("stomp").connections != 0; ++i) world.run_for(160s);
+      const auto anybody = [&] {
+        return hub.status("stomp").connections + hub.status("packet").connections +
+               hub.status("moody").connections;
+      };
+      for (int i = 0; i < 10 && anybody() != 0; ++i) world.run_for(160s);
       for (const char* name : {"stomp", "packet", "moody"}) {
         const ServerStatus status = hub.status(name);
         std::uint64_t ended = 0;
