@@ -239,9 +239,9 @@ bool TlsTransport::begin_client() {
     fail(Reason::failed("TLS: whose certificate is to be expected is not known: set server_name"));
     return false;
   }
+  side_.peer_name = fmt::format("{}:{}", name, side_.link->peer().port());
   if (detail::SessionCache* const sessions = generation.sessions()) {
-    side_.session_key = fmt::format("{}:{}", name, side_.link->peer().port());
-    if (const auto session = sessions->take(side_.session_key)) {
+    if (const auto session = sessions->take(side_.peer_name)) {
       SSL_set_session(ssl, session.get());
     }
   }
@@ -268,7 +268,7 @@ void TlsTransport::make_step() {
     handshake_done();
   } else if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) {
     if (side_.generation->sessions() != nullptr) {
-      side_.generation->sessions()->forget(side_.session_key);
+      side_.generation->sessions()->forget(side_.peer_name);
     }
     fail_from_openssl();
   }
@@ -378,7 +378,7 @@ void TlsTransport::fail(Reason reason) {
 }
 
 void TlsTransport::fail_from_openssl() {
-  Reason reason = detail::tls_failure(ssl_.get(), phase_ == Phase::handshake, side_.declined);
+  Reason reason = detail::tls_failure(phase_ == Phase::handshake, side_.declined);
   flush();  // OpenSSL's alert
   fail(std::move(reason));
 }

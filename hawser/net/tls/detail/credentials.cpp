@@ -50,11 +50,13 @@ class PemText {
   OpensslBio bio_;
 };
 
-/// Takes the errors away; true when all there was is that the PEM text has ended.
+/// Takes the errors away; true when all there was is that the PEM text has ended, or has nothing of
+/// the kind in it.
 bool at_end_of_pem() {
   const unsigned long code = ERR_peek_last_error();
   const bool ended =
-      ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+      (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) ||
+      (ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(code) == ERR_R_UNSUPPORTED);
   if (ended) ERR_clear_error();
   return ended;
 }

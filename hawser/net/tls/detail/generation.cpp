@@ -113,7 +113,7 @@ OpensslContext TlsGeneration::server_context(const TlsServerOptions& options, X5
                        options.client_certificates == TlsClientCertificates::require
                            ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
                            : SSL_VERIFY_PEER,
-                       nullptr);
+                       note_verification);
   }
   return context;
 }
@@ -182,7 +182,7 @@ void TlsGeneration::set_up_verification(const TlsClientOptions& options, SSL_CTX
   if (wanted.empty()) wanted.system_authorities = true;
   const LoadedTrust trust = load_trust(wanted, "trust.", faults);
   SSL_CTX_set1_cert_store(context, trust.store.get());
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, note_verification);
 }
 
 Result<std::shared_ptr<const TlsGeneration>> TlsGeneration::make(const TlsClientOptions& options) {
@@ -250,14 +250,15 @@ int TlsGeneration::choose_certificate(SSL* ssl, int* alert, void* generation) {
     const std::string name = given == nullptr ? std::string() : canonical(given);
     SSL_CTX* const context = name.empty() ? nullptr : own.context_for(name);
     if (context == nullptr && !name.empty() && own.refuses_unknown_names_) {
-      side.declined = fmt::format("the client asked for \"{}\", which is nobody here", name);
+      side.declined =
+          fmt::format("declined: the client asked for \"{}\", which is nobody here", name);
       *alert = SSL_AD_UNRECOGNIZED_NAME;
       return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     if (own.on_hello_) {
       const TlsHello hello{name, side.link->peer()};
       if (const auto accepted = own.on_hello_(hello); !accepted) {
-        side.declined = accepted.error().text();
+        side.declined = "declined: " + accepted.error().text();
         *alert = SSL_AD_ACCESS_DENIED;
         return SSL_TLSEXT_ERR_ALERT_FATAL;
       }
@@ -291,10 +292,33 @@ int TlsGeneration::choose_alpn(SSL*, const unsigned char** out, unsigned char* o
   return own.alpn_policy_ == TlsAlpn::optional ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/// Only notes what is wrong, while the certificate in question is at hand.
+int TlsGeneration::note_verification(int good, X509_STORE_CTX* verification) {
+  if (good == 1) return good;
+  const auto* ssl = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  TlsSide& side = side_of(ssl);
+  try {
+    const int error = X509_STORE_CTX_get_error(verification);
+    side.declined = fmt::format("the peer's certificate is not accepted: {}",
+                                X509_verify_cert_error_string(error));
+    X509* const certificate = X509_STORE_CTX_get_current_cert(verification);
+    if (certificate == nullptr) return good;
+    side.declined += fmt::format(" ({})", subject_of(certificate));
+    if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+      side.declined += fmt::format("; wanted is \"{}\", it is for {}", side.peer_name,
+                                   fmt::join(names_of(certificate), ", "));
+    }
+  } catch (...) {
+    side.thrown = std::current_exception();
+  }
+  return good;
+}
+
 int TlsGeneration::keep_session(SSL* ssl, SSL_SESSION* session) {
   const TlsSide& side = side_of(ssl);
-  if (side.session_key.empty()) return 0;
-  side.generation->sessions()->put(side.session_key, OpensslSession(session));
+  if (side.generation->sessions() == nullptr) return 0;
+  side.generation->sessions()->put(side.peer_name, OpensslSession(session));
   return 1;  // it is ours now
 }
 

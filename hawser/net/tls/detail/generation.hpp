@@ -59,6 +59,7 @@ class TlsGeneration {
   static int choose_certificate(SSL* ssl, int* alert, void* generation);
   static int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size,
                          const unsigned char* in, unsigned in_size, void* generation);
+  static int note_verification(int good, X509_STORE_CTX* verification);
   static int keep_session(SSL* ssl, SSL_SESSION* session);
 
   bool server_ = false;

@@ -1,4 +1,4 @@
-// OpenSSL's error queue and verify result as a Reason.
+// OpenSSL's error queue as a Reason.
 #include <hawser/net/tls/detail/openssl.hpp>
 #include <hawser/net/tls/detail/tls_reasons.hpp>
 
@@ -23,37 +23,20 @@ unsigned long take_main_error() {
   return main;
 }
 
-std::string not_accepted(SSL* ssl) {
-  const long result = SSL_get_verify_result(ssl);
-  std::string text = fmt::format("the peer's certificate is not accepted: {}",
-                                 X509_verify_cert_error_string(result));
-  if (result != X509_V_ERR_HOSTNAME_MISMATCH && result != X509_V_ERR_IP_ADDRESS_MISMATCH) {
-    return text;
-  }
-  const char* const wanted = X509_VERIFY_PARAM_get0_host(SSL_get0_param(ssl), 0);
-  if (wanted != nullptr) text += fmt::format("; wanted is \"{}\"", wanted);
-  if (X509* const certificate = SSL_get0_peer_certificate(ssl)) {
-    text += fmt::format(", it is for {}", fmt::join(names_of(certificate), ", "));
-  }
-  return text;
-}
-
 }  // namespace
 
-Reason tls_failure(ssl_st* ssl, bool in_handshake, std::string_view declined) {
+Reason tls_failure(bool in_handshake, std::string_view declined) {
   const unsigned long code = take_main_error();
   const int reason = ERR_GET_REASON(code);
   const bool of_ssl = ERR_GET_LIB(code) == ERR_LIB_SSL;
   const std::string_view where = in_handshake ? "TLS handshake" : "TLS";
-  if (!declined.empty()) return Reason::failed(fmt::format("{}: declined: {}", where, declined));
+  if (!declined.empty()) return Reason::failed(fmt::format("{}: {}", where, declined));
   if (of_ssl && reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
     return Reason::failed(fmt::format("{}: the peer refused with alert \"{}\"", where,
                                       SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET)));
   }
   if (of_ssl) {
     switch (reason) {
-      case SSL_R_CERTIFICATE_VERIFY_FAILED:
-        return Reason::failed(fmt::format("{}: {}", where, not_accepted(ssl)));
       case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
         return Reason::failed(fmt::format("{}: the client shows no certificate", where));
       case SSL_R_HTTP_REQUEST:

@@ -6,12 +6,10 @@
 
 #include <string_view>
 
-struct ssl_st;
-
 namespace hawser::detail {
 
-/// Takes the thread's OpenSSL errors. `declined`: what our own hook said, or "". The peer refused
-/// us or is not whom we trust: failed. It broke TLS: protocol_error.
-Reason tls_failure(ssl_st* ssl, bool in_handshake, std::string_view declined);
+/// Takes the thread's OpenSSL errors. `declined`: why we ended it ourselves, or "". The peer
+/// refused us or is not whom we trust: failed. It broke TLS: protocol_error.
+Reason tls_failure(bool in_handshake, std::string_view declined);
 
 }  // namespace hawser::detail

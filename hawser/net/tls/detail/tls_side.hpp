@@ -24,9 +24,9 @@ struct TlsSide {
   BytesView input;     ///< what the BIO reads from; taken from the front
   bool wrote = false;  ///< there is something to flush
   std::shared_ptr<const TlsGeneration> generation{};  ///< from the first step on
-  std::string session_key{};                          ///< client: whose session it is
-  std::string declined{};                             ///< server: why the ClientHello was
-  std::exception_ptr thrown{};                        ///< out of the user's hook
+  std::string peer_name{};      ///< client: whom it wants; sessions are kept by it
+  std::string declined{};       ///< why we ended the handshake ourselves
+  std::exception_ptr thrown{};  ///< out of the user's hook
 };
 
 /// One for all BIOs of a generation.

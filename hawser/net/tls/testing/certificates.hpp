@@ -58,7 +58,7 @@ class TestAuthority {
   /// For servers and clients alike.
   IssuedCertificate issue(const CertificateOptions& options);
   /// One for a server of this name.
-  IssuedCertificate issue(const std::string& name) {
+  IssuedCertificate issue_for(const std::string& name) {
     return issue(CertificateOptions{.common_name = name, .names = {name}});
   }
 
