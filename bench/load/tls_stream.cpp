@@ -51,7 +51,17 @@ Result<TlsStream> TlsStream::shake(const TlsClients& clients, int fd, Duration s
 }
 
 Result<std::size_t> TlsStream::send(BytesView bytes) {
-  return answer(SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())), "load");
+  // Each call writes one record: on until the socket is full, or no edge would tell that it is not.
+  std::size_t sent = 0;
+  while (sent < bytes.size()) {
+    const BytesView rest = bytes.substr(sent);
+    const auto taken =
+        answer(SSL_write(ssl_.get(), rest.data(), static_cast<int>(rest.size())), "load");
+    if (!taken) return taken;
+    if (*taken == 0) break;
+    sent += *taken;
+  }
+  return sent;
 }
 
 Result<std::size_t> TlsStream::receive(std::span<char> room) {

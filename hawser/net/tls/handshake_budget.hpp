@@ -22,7 +22,7 @@ struct HandshakeLimits {
   /// longest is the likeliest to give up before its turn comes.
   std::uint32_t newest_first_above = 256;
   /// Steps of one handshake; protocol_error beyond. One takes three, and ten when its records come
-  /// apart; who cuts it smaller does so to use up the steps of others.
+  /// apart, so at least 16; who cuts it smaller does so to use up the steps of others.
   std::uint32_t steps_per_handshake = 64;
 };
 

@@ -257,6 +257,7 @@ void TlsTransport::make_step() {
                                            budget_->limits().steps_per_handshake)));
     return;
   }
+  detail::clear_openssl_errors();  // such as of a session that does not fit
   const int result = SSL_do_handshake(ssl_.get());
   flush();
   if (side_.thrown) {

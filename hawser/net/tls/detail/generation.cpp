@@ -32,6 +32,13 @@ Error as_error(const TlsFaults& faults) {
   return {ErrorKind::invalid_argument, 0, "tls", fmt::format("{}", fmt::join(faults, "; "))};
 }
 
+void check_limits(const HandshakeLimits& limits, TlsFaults& faults) {
+  if (limits.steps_per_turn == 0) faults.emplace_back("handshakes.steps_per_turn: at least 1");
+  if (limits.steps_per_handshake < 16) {
+    faults.emplace_back("handshakes.steps_per_handshake: at least 16");
+  }
+}
+
 std::string day(std::chrono::system_clock::time_point time) {
   return fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(time));
 }
@@ -135,9 +142,7 @@ Result<std::shared_ptr<const TlsGeneration>> TlsGeneration::make(const TlsServer
   if (options.session_lifetime < 1s || options.session_lifetime > 7 * 24h) {
     faults.emplace_back("session_lifetime: 1 second to 7 days");
   }
-  if (options.handshakes.steps_per_turn == 0) {
-    faults.emplace_back("handshakes.steps_per_turn: at least 1");
-  }
+  check_limits(options.handshakes, faults);
   if (options.identities.empty()) {
     faults.emplace_back("identities: a server needs a certificate");
   }
@@ -196,9 +201,7 @@ Result<std::shared_ptr<const TlsGeneration>> TlsGeneration::make(const TlsClient
   made->server_name_ = options.server_name;
   made->bio_method_.reset(make_bio_method());
   made->set_alpn(options.alpn, faults);
-  if (options.handshakes.steps_per_turn == 0) {
-    faults.emplace_back("handshakes.steps_per_turn: at least 1");
-  }
+  check_limits(options.handshakes, faults);
   OpensslContext context(SSL_CTX_new(TLS_client_method()));
   if (context == nullptr) {
     faults.push_back("OpenSSL: " + take_openssl_error());
