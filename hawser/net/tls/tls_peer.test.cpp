@@ -121,6 +121,7 @@ std::size_t heap_in_use() {
 
 /// Everything of OpenSSL's included.
 TEST_F(TlsPeer, an_idle_connection_stays_within_24_kib) {
+  if (heap_in_use() == 0) GTEST_SKIP() << "a sanitizer's heap does not tell how much is in use";
   world.server_options.handshakes.steps_per_turn = 1000;
   world.client_options.handshakes.steps_per_turn = 1000;
   world.client_options.resume_sessions = false;
@@ -167,7 +168,7 @@ TEST_F(TlsPeer, an_idle_connection_stays_within_24_kib) {
     RecordProperty("client_bytes_" + what, static_cast<int>(client));
     EXPECT_LE(server, 24U * 1024);
     EXPECT_LE(client, 24U * 1024);
-    EXPECT_GE(server, 1024U);  // or nothing was measured (a sanitizer's own heap)
+    EXPECT_GE(server, 1024U);  // or nothing was measured
   }
 }
 
