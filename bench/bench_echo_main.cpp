@@ -52,8 +52,9 @@ struct Options {
 /// Turns the words of the command line into servers and scenarios; answers what is wrong, or "".
 std::string complete(Options& options, bool own_load) {
   EchoPlan& plan = options.plan;
-  plan.servers = servers_in(options.folder);
+  plan.servers = plan.tls ? tls_servers_in(options.folder) : servers_in(options.folder);
   for (const char* name : {"bare epoll", "bare io_uring", "asio", "libuv", "erlang"}) {
+    if (plan.tls) break;
     if (std::ranges::find(plan.servers, name, &ServerSpec::name) == plan.servers.end()) {
       fmt::print(stderr, "{}: not built, so it is not in the comparison\n", name);
     }
@@ -73,6 +74,9 @@ std::string complete(Options& options, bool own_load) {
     });
   }
   if (!options.scenarios.empty() || own_load) plan.scenarios.clear();
+  if (plan.tls) {
+    std::erase_if(plan.scenarios, [](const Scenario& each) { return each.load == Load::idle; });
+  }
   for (const std::string& name : options.scenarios) {
     const auto known = known_scenarios();
     const auto found = std::ranges::find(known, name, &Scenario::name);
@@ -115,6 +119,8 @@ int main(int count, char** words) {
       ->allow_extra_args(false);
   app.add_option("--only", options.only, "NAME: only this server; may be repeated")
       ->allow_extra_args(false);
+  app.add_flag("--tls", plan.tls,
+               "over TLS: the bare OpenSSL loop and each --server, none of which is verified");
   app.add_option("--servers", options.folder, "folder of the servers to compare with");
   app.add_option("--server-cpu", plan.server_cpu, "CPU of the server, -1 for any")
       ->capture_default_str();

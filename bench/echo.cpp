@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace hawser::bench {
@@ -47,6 +48,11 @@ Error bad_plan(std::string what) {
 Result<void> check_plan(const EchoPlan& plan) {
   if (plan.servers.empty()) return std::unexpected(bad_plan("there is no server to measure"));
   if (plan.scenarios.empty()) return std::unexpected(bad_plan("there is no scenario to run"));
+  if (plan.tls && std::ranges::any_of(plan.scenarios, [](const Scenario& scenario) {
+        return scenario.load != Load::echo;
+      })) {
+    return std::unexpected(bad_plan("over TLS only the loads 64x1, 1000x1, 64x16 and your own"));
+  }
   if (plan.rounds == 0) return std::unexpected(bad_plan("rounds start at 1"));
   if (plan.duration <= Duration{0}) return std::unexpected(bad_plan("seconds must be above 0"));
   for (std::size_t i = 0; i < plan.servers.size(); ++i) {
@@ -155,6 +161,7 @@ class ScenarioRun {
     load.payload = plan_.payload;
     load.warmup = plan_.warmup;
     load.duration = plan_.duration;
+    load.tls = plan_.tls;
     const auto result =
         outcome_.scenario.load == Load::churn ? run_churn(load) : run_closed_loop(load);
     if (!result) return std::unexpected(result.error());
@@ -224,17 +231,15 @@ std::vector<Scenario> default_scenarios() {
   return scenarios;
 }
 
-std::vector<ServerSpec> servers_in(const std::string& folder) {
-  struct Known {
-    const char* name;
-    const char* file;
-    bool floor;
-  };
-  constexpr Known known[] = {{"bare epoll", "bare_epoll", true},
-                             {"bare io_uring", "bare_uring", true},
-                             {"asio", "asio_echo", false},
-                             {"libuv", "libuv_echo", false},
-                             {"erlang", "erlang_echo.escript", false}};
+namespace {
+
+struct Known {
+  const char* name;
+  const char* file;
+  bool floor;
+};
+
+std::vector<ServerSpec> found_in(const std::string& folder, std::span<const Known> known) {
   std::vector<ServerSpec> found;
   for (const Known& server : known) {
     const std::string path = folder + "/" + server.file;
@@ -244,6 +249,22 @@ std::vector<ServerSpec> servers_in(const std::string& folder) {
     found.push_back({server.name, quoted + "' --listen 127.0.0.1:0", server.floor});
   }
   return found;
+}
+
+}  // namespace
+
+std::vector<ServerSpec> servers_in(const std::string& folder) {
+  constexpr Known known[] = {{"bare epoll", "bare_epoll", true},
+                             {"bare io_uring", "bare_uring", true},
+                             {"asio", "asio_echo", false},
+                             {"libuv", "libuv_echo", false},
+                             {"erlang", "erlang_echo.escript", false}};
+  return found_in(folder, known);
+}
+
+std::vector<ServerSpec> tls_servers_in(const std::string& folder) {
+  constexpr Known known[] = {{"bare TLS", "bare_tls", true}};
+  return found_in(folder, known);
 }
 
 std::string_view unit_of(Load load) noexcept {

@@ -43,6 +43,8 @@ std::vector<Scenario> default_scenarios();
 /// The servers found in `folder` under the names they are built with: "bare epoll", "bare io_uring"
 /// (the floor), "asio", "libuv", "erlang". What is not there is left out.
 std::vector<ServerSpec> servers_in(const std::string& folder);
+/// The same of those that speak TLS: "bare TLS", the floor.
+std::vector<ServerSpec> tls_servers_in(const std::string& folder);
 
 struct EchoPlan {
   std::vector<ServerSpec> servers{};
@@ -55,6 +57,7 @@ struct EchoPlan {
   unsigned idle_many = 15000;  ///< and at the second
   int server_cpu = 0;          ///< the CPU of the server under load; below 0: any
   int client_cpu = 1;          ///< the CPU of the load generator; below 0: any
+  bool tls = false;            ///< over TLS; of the loads, "echo" can
 };
 
 /// One server in one scenario.

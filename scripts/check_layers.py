@@ -31,7 +31,7 @@ FOLDERS = ["hawser"] + OUTER
 OUTSIDE = [
     (r"liburing\.h|liburing/.*", ["hawser/engine/uring", "bench/"], "io_uring is one engine's affair"),
     (r"sys/epoll\.h", ["hawser/engine/", "bench/"], "nothing waits outside the engine"),
-    (r"openssl/.*", ["hawser/net/tls", "tests/"], "TLS is one transport's affair"),
+    (r"openssl/.*", ["hawser/net/tls", "tests/", "bench/"], "TLS is one transport's affair"),
     (r"sqlite3\.h", ["hawser/bus/store"], "SQLite is the store's affair"),
     (r"spdlog/.*", ["hawser/base/log.cpp"], "lines are written by base/log, nowhere else"),
     (r"toml\+\+/.*|toml\+\+\.h", ["hawser/hub/", "apps/"], "configuration is the hub's affair"),

@@ -3,6 +3,7 @@
 #include <bench/load/fleet.hpp>
 #include <bench/load/interval.hpp>
 #include <bench/load/packets.hpp>
+#include <bench/load/tls_stream.hpp>
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <vector>
 
 namespace hawser::bench {
@@ -32,6 +34,7 @@ struct Connection {
   EchoChecker checker;
   std::vector<Instant> sent_at;  // of the packets in flight, by sequence number modulo the depth
   Bytes unsent;
+  std::optional<TlsStream> tls;
 };
 
 class ClosedLoop {
@@ -99,8 +102,14 @@ class ClosedLoop {
                               PacketSource(index, plan_.payload),
                               EchoChecker(index, plan_.payload),
                               std::vector<Instant>(plan_.depth),
-                              {}});
+                              {},
+                              std::nullopt});
       const int fd = connections_.back().socket.get();
+      if (plan_.tls) {
+        auto stream = TlsStream::shake(tls_clients_, fd, plan_.stall);
+        if (!stream) return std::unexpected(stream.error());
+        connections_.back().tls.emplace(std::move(*stream));
+      }
       if (auto watched = watch(epoll_.get(), fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, index);
           !watched) {
         return watched;
@@ -126,10 +135,26 @@ class ClosedLoop {
   }
 
   Result<std::size_t> send_some(Connection& connection, BytesView bytes) {
+    if (connection.tls) return connection.tls->send(bytes);
     const ssize_t taken = send(connection.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (taken >= 0) return static_cast<std::size_t>(taken);
     if (errno == EAGAIN || errno == EINTR) return 0;
     return std::unexpected(system_error(errno, "load", "send"));
+  }
+
+  /// 0: there is nothing more now.
+  Result<std::size_t> receive_some(Connection& connection) {
+    if (connection.tls) return connection.tls->receive(buffer_);
+    while (true) {
+      const ssize_t got = recv(connection.socket.get(), buffer_.data(), buffer_.size(), 0);
+      if (got > 0) return static_cast<std::size_t>(got);
+      if (got == 0) {
+        return std::unexpected(
+            Error{ErrorKind::closed, 0, "load", "the server closed a connection"});
+      }
+      if (errno == EAGAIN) return 0;
+      if (errno != EINTR) return std::unexpected(system_error(errno, "load", "receive"));
+    }
   }
 
   Result<void> move(Connection& connection, std::uint32_t events) {
@@ -140,15 +165,10 @@ class ClosedLoop {
     }
     if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) == 0) return {};
     while (true) {
-      const ssize_t got = recv(connection.socket.get(), buffer_.data(), buffer_.size(), 0);
-      if (got < 0 && errno == EAGAIN) return {};
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) {
-        return std::unexpected(
-            got == 0 ? Error{ErrorKind::closed, 0, "load", "the server closed a connection"}
-                     : system_error(errno, "load", "receive"));
-      }
-      const std::size_t size = static_cast<std::size_t>(got);
+      const auto received = receive_some(connection);
+      if (!received) return std::unexpected(received.error());
+      const std::size_t size = *received;
+      if (size == 0) return {};
       const std::uint64_t first = connection.checker.seen();
       const auto echoed = connection.checker.take({buffer_.data(), size});
       if (!echoed) return std::unexpected(echoed.error());
@@ -165,13 +185,17 @@ class ClosedLoop {
         if (auto sent = send_packets(connection, *echoed, at); !sent) return sent;
       }
       // A short read has emptied the socket; what comes later is a new edge, and so is an end.
-      if (size < buffer_.size() && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return {};
+      // (With TLS it was a record, and there may be more.)
+      if (!connection.tls && size < buffer_.size() &&
+          (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0)
+        return {};
     }
   }
 
   const LoadPlan& plan_;
   Interval interval_;
   Descriptor epoll_;
+  TlsClients tls_clients_;
   std::vector<Connection> connections_;
   std::uint64_t in_flight_ = 0;
   Bytes scratch_;

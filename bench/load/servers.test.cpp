@@ -229,6 +229,32 @@ std::string test_name(const testing::TestParamInfo<ServerSpec>& info) {
 INSTANTIATE_TEST_SUITE_P(All, ServersTest, testing::ValuesIn(servers_in(HAWSER_BENCH_SERVERS)),
                          test_name);
 
+TEST(TlsServersTest, TheBareTlsLoopEchoesPacketsOfAllSizes) {
+  const auto servers = tls_servers_in(HAWSER_BENCH_SERVERS);
+  ASSERT_EQ(servers.size(), 1U);
+  EXPECT_TRUE(servers[0].floor);
+  const auto server = ServerProcess::start(*split_command(servers[0].command), {});
+  ASSERT_TRUE(server) << server.error().text();
+  for (const std::size_t payload : {0U, 4U, 20'000U, 65'535U}) {
+    LoadPlan plan;
+    plan.server = server->ready().packet;
+    plan.pid = server->ready().pid;
+    plan.connections = 20;
+    plan.depth = 8;
+    plan.payload = payload;
+    plan.packets = 500;
+    plan.warmup = 0ns;
+    plan.stall = 20s;
+    plan.tls = true;
+    const auto result = run_closed_loop(plan);
+    ASSERT_TRUE(result) << result.error().text() << ", payload " << payload;
+    EXPECT_GE(result->packets, 500U);
+    plan.tls = false;  // who speaks no TLS is sent away
+    plan.connections = 1;
+    EXPECT_FALSE(run_closed_loop(plan)) << payload;
+  }
+}
+
 TEST(ServersFolderTest, TheBareLoopsAreThere) {
   const auto servers = servers_in(HAWSER_BENCH_SERVERS);
   ASSERT_GE(servers.size(), 2U);
