@@ -357,7 +357,7 @@ WebSocketTransport::Went WebSocketTransport::end_message(Scratch& scratch) {
 WebSocketTransport::Went WebSocketTransport::fail(std::uint16_t code, std::string why) {
   over_ = true;
   timer_.cancel();
-  write_close(code, close_text(why));
+  write_close(code, websocket::close_text(why));
   if (link_->stopping()) return Went::stopped;
   if (code == too_big || code == policy_violation) {
     link_->fail(Reason::overloaded(fmt::format("WebSocket: {}", why)));
