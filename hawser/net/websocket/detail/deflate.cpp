@@ -91,6 +91,7 @@ void Inflater::start_again() {
 
 std::size_t Inflater::run(BytesView& input, std::span<char> out) {
   constexpr int after_a_block = 128;
+  constexpr int last_block = 64;
   stream_->next_out = reinterpret_cast<Bytef*>(out.data());
   stream_->avail_out = counted(out.size());
   const std::size_t room = stream_->avail_out;
@@ -113,7 +114,10 @@ std::size_t Inflater::run(BytesView& input, std::span<char> out) {
     }
     const bool moved = taken > 0 || stream_->avail_out != free_before;
     if (moved) at_boundary_ = (stream_->data_type & after_a_block) != 0;
-    if (stream_->avail_out == 0 || input.empty() || (!moved && answer != Z_STREAM_END)) break;
+    if (stream_->avail_out == 0) break;
+    // The end of the stream is only reported when zlib is asked once more.
+    if (answer == Z_OK && at_boundary_ && (stream_->data_type & last_block) != 0) continue;
+    if (input.empty() || (!moved && answer != Z_STREAM_END)) break;
   }
   return room - stream_->avail_out;
 }
