@@ -131,6 +131,23 @@ TEST_F(WebSocketFlow, an_end_without_a_close_frame_is_a_failure) {
   EXPECT_EQ(closed->wire(), "") << "nothing follows a close frame";
 }
 
+TEST_F(WebSocketFlow, after_our_goodbye_the_peers_messages_still_count) {
+  for (const bool polite : {true, false}) {
+    const auto end = world.open_server();
+    end->transport->finish(Reason::normal());
+    EXPECT_EQ(frames_of(end->wire()).size(), 1U);
+    end->transport->received(masked(9, "ping") + masked(2, "last"));
+    EXPECT_EQ(end->deliveries, Messages{"last"});
+    if (polite) end->transport->received(masked(8, close_payload(1000)));
+    end->transport->received_end();
+    EXPECT_TRUE(end->ended);
+    EXPECT_FALSE(end->failed);
+    EXPECT_EQ(end->wire(), "");
+    world.net.run(100s);
+    EXPECT_EQ(end->wire(), "");
+  }
+}
+
 TEST_F(WebSocketFlow, the_goodbye_fits_the_reason) {
   const auto goodbye = [&](const Reason& reason) {
     const auto end = world.open_server();

@@ -189,7 +189,9 @@ void WebSocketTransport::end_below() {
   if (over()) return;
   over_ = true;
   timer_.cancel();
-  if (opening_ == nullptr) {
+  if (close_sent_) {
+    link_->deliver_end();  // we have said goodbye, and the peer has left
+  } else if (opening_ == nullptr) {
     link_->fail(Reason(Reason::Kind::closed,
                        "the connection ended without a WebSocket close frame (1006)"));
   } else {
@@ -201,11 +203,14 @@ void WebSocketTransport::end_below() {
 void WebSocketTransport::finish(const Reason& reason) {
   if (link_ == nullptr) return;
   timer_.cancel();
-  const bool refused = std::exchange(over_, true) && opening_ != nullptr;
   if (opening_ == nullptr) {
+    // Where the connection only stops sending, the peer's messages still count until its own close.
     const Goodbye goodbye = goodbye_for(reason);
     write_close(goodbye.code, goodbye.text);
-  } else if (is_server() && !refused && !opening_->reader.empty()) {
+    return;
+  }
+  const bool refused = std::exchange(over_, true);
+  if (is_server() && !refused && !opening_->reader.empty()) {
     SendQueue* below = link_->below();
     if (below == nullptr) return;
     if (reason.kind() == Reason::Kind::timeout) {
