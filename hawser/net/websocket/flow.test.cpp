@@ -244,6 +244,20 @@ TEST_F(WebSocketFlow, a_compressed_stream_can_be_held_in_the_middle_of_its_infla
   EXPECT_FALSE(server->failed);
 }
 
+TEST_F(WebSocketFlow,
+       a_hold_while_the_end_of_a_compressed_message_is_inflated_loses_and_repeats_nothing) {
+  // Found by fuzzing: cut short, so that the tail itself inflates to something. It was run for
+  // ever.
+  const auto end = world.open_server({.deflate = {.enabled = true}, .stream = true},
+                                     "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+  end->hold_after_each = true;
+  end->transport->received(wire_of({2, std::string("\xf2\x48\xcd"), true, 4, true}));
+  for (int i = 0; i < 20 && end->held; ++i) end->let_go();
+  EXPECT_FALSE(end->held);
+  ASSERT_TRUE(end->failed) << "the message ends too early";
+  EXPECT_LE(end->deliveries.size(), 3U);
+}
+
 /// Holds nothing per connection that the transport's own memory could be taken for.
 class QuietLink final : public Transport::Link {
  public:

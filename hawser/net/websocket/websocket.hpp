@@ -69,7 +69,7 @@ class WebSocketTransport final : public Transport {
   void finish(const Reason& reason) override;
   bool keeps_packets() const noexcept override;
   std::size_t kept() const noexcept override {
-    return kept_.size() + (inflate_pending_ || tail_left_ != 0 ? 1U : 0U);
+    return kept_.size() + (inflate_pending_ || in_tail_ ? 1U : 0U);
   }
   void hibernate() override;
   std::string describe() const override;
@@ -157,6 +157,7 @@ class WebSocketTransport final : public Transport {
   bool in_message_ = false;
   bool message_is_text_ = false;
   bool message_is_compressed_ = false;
+  bool in_tail_ = false;          // the payload is through, Inflater::tail is being run
   bool inflate_pending_ = false;  // the inflater has more to give without more to take
   bool awaiting_pong_ = false;
   bool close_sent_ = false;

@@ -260,7 +260,7 @@ WebSocketTransport::Went WebSocketTransport::read_plain(BytesView& in, Scratch& 
 }
 
 /// Takes as much of the frame's payload as is there. A hold can begin between two deliveries in
-/// stream mode only; then what is left is found again in `in`, in the inflater and in `tail_left_`.
+/// stream mode only; then what is left is found again in `in`, in the inflater and in the tail.
 WebSocketTransport::Went WebSocketTransport::read_compressed(BytesView& in, Scratch& scratch) {
   if (inflater_ == nullptr) {
     const int bits = std::max(deflate_.peer_bits, 9);  // a peer's zlib makes 9 of 8
@@ -271,7 +271,7 @@ WebSocketTransport::Went WebSocketTransport::read_compressed(BytesView& in, Scra
       inflater_->reset(bits);
     }
   }
-  if (tail_left_ == 0) {
+  if (!in_tail_) {
     const auto size =
         static_cast<std::size_t>(std::min<std::uint64_t>(in.size(), head_.length - payload_done_));
     BytesView input = in.substr(0, size);
@@ -286,6 +286,7 @@ WebSocketTransport::Went WebSocketTransport::read_compressed(BytesView& in, Scra
       in_frame_ = false;
       return Went::on;
     }
+    in_tail_ = true;
     tail_left_ = static_cast<std::uint8_t>(Inflater::tail.size());
   }
   if (!inflater_->ended()) {
@@ -294,7 +295,7 @@ WebSocketTransport::Went WebSocketTransport::read_compressed(BytesView& in, Scra
     if (!inflater_->ended() && !inflater_->at_boundary())
       return fail(bad_payload, "a compressed message ends too early");
   }
-  tail_left_ = 0;
+  in_tail_ = false;
   in_frame_ = false;
   if (message_is_text_ && !utf8_.complete())
     return fail(bad_payload, "a text ends within a character");

@@ -1,5 +1,5 @@
-// Each thread keeps a few: one for who receives, one for who sends meanwhile. They are a cache and no
-// state: every call would do the same with a new one.
+// Each thread keeps a few: one for who receives, one for who sends meanwhile. They are a cache and
+// no state: every call would do the same with a new one.
 #include <hawser/net/websocket/detail/scratch.hpp>
 
 #include <cstddef>
