@@ -32,6 +32,10 @@ OUTSIDE = [
     (r"liburing\.h|liburing/.*", ["hawser/engine/uring", "bench/"], "io_uring is one engine's affair"),
     (r"sys/epoll\.h", ["hawser/engine/", "bench/"], "nothing waits outside the engine"),
     (r"openssl/.*", ["hawser/net/tls", "tests/", "bench/"], "TLS is one transport's affair"),
+    (r"wslay/.*", ["hawser/net/websocket/"], "WebSocket frames are one transport's affair"),
+    (r"zlib\.h", ["hawser/net/websocket/"], "compression is permessage-deflate's affair"),
+    (r"boost/.*", ["hawser/net/websocket/detail/http_head.cpp"],
+     "slow to compile, so one translation unit has it"),
     (r"sqlite3\.h", ["hawser/bus/store"], "SQLite is the store's affair"),
     (r"spdlog/.*", ["hawser/base/log.cpp"], "lines are written by base/log, nowhere else"),
     (r"toml\+\+/.*|toml\+\+\.h", ["hawser/hub/", "apps/"], "configuration is the hub's affair"),
@@ -40,7 +44,8 @@ OUTSIDE = [
 ]
 # Every user would compile these and need them installed: .cpp files, `detail/` and the outer
 # folders only.
-NOT_IN_HEADERS = re.compile(r"(fmt|nlohmann|toml\+\+|spdlog|liburing|openssl|sqlite3|CLI)(/|\.h).*")
+NOT_IN_HEADERS = re.compile(r"(fmt|nlohmann|toml\+\+|spdlog|liburing|openssl|sqlite3|CLI|wslay|zlib|boost)"
+                            r"(/|\.h).*")
 TEST_ONLY = re.compile(r"(gtest|gmock|rapidcheck)(/|\.h).*")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

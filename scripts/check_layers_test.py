@@ -77,6 +77,13 @@ class CheckLayers(unittest.TestCase):
         self.fails("hawser/engine/epoll.cpp", "<liburing.h>", "one engine's affair")
         self.fails("hawser/process/a.cpp", "<sys/epoll.h>", "outside the engine")
         self.fails("hawser/stomp/a.cpp", "<openssl/ssl.h>", "one transport")
+        self.passes("hawser/net/websocket/detail/frame_head.cpp", "<wslay/wslay.h>")
+        self.fails("hawser/net/connection.cpp", "<wslay/wslay.h>", "one transport")
+        self.passes("hawser/net/websocket/detail/deflate.cpp", "<zlib.h>")
+        self.fails("hawser/stomp/codec.cpp", "<zlib.h>", "permessage-deflate")
+        self.passes("hawser/net/websocket/detail/http_head.cpp", "<boost/beast/http/parser.hpp>")
+        self.fails("hawser/net/websocket/websocket.cpp", "<boost/beast/http/parser.hpp>",
+                   "one translation unit")
         self.fails("hawser/bus/queue.cpp", "<sqlite3.h>", "the store's affair")
         self.fails("hawser/net/a.cpp", "<spdlog/spdlog.h>", "base/log")
         self.fails("hawser/hub/a.cpp", "<CLI/CLI.hpp>", "belongs to programs")
@@ -89,6 +96,9 @@ class CheckLayers(unittest.TestCase):
             self.fails("hawser/hub/a.hpp", header, "include it in the .cpp")
             self.passes("hawser/hub/a.cpp", header)
             self.passes("hawser/hub/detail/a.hpp", header)
+
+        self.fails("hawser/net/websocket/websocket.hpp", "<wslay/wslay.h>", "include it in the .cpp")
+        self.fails("hawser/net/websocket/websocket.hpp", "<zlib.h>", "include it in the .cpp")
 
     def test_test_libraries_stay_in_tests(self):
         self.passes("hawser/net/a.test.cpp", "<gtest/gtest.h>")

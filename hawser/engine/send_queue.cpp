@@ -97,6 +97,30 @@ void SendQueue::append(const Payload& payload) {
   size_ += payload.size();
 }
 
+void SendQueue::splice(SendQueue& from) {
+  check(&from != this, "SendQueue::splice: a queue into itself");
+  if (from.size_ < reference_threshold) {  // one more element of a write would cost more
+    for (Segment* segment = from.head_; segment != nullptr; segment = segment->next) {
+      append(segment->payload.view().substr(segment->payload_begin));
+      append(BytesView(segment->bytes() + segment->begin, segment->end - segment->begin));
+    }
+    from.clear();
+    return;
+  }
+  if (from.pool_ != pool_) {  // each pool counts what it gets back
+    for (Segment* segment = from.head_; segment != nullptr; segment = segment->next) {
+      const std::size_t bytes = segment->capacity + sizeof(Segment);
+      from.pool_->lent_bytes_ -= bytes;
+      pool_->lent_bytes_ += bytes;
+    }
+  }
+  (tail_ == nullptr ? head_ : tail_->next) = from.head_;
+  tail_ = from.tail_;
+  size_ += from.size_;
+  from.head_ = from.tail_ = nullptr;
+  from.size_ = 0;
+}
+
 void SendQueue::free_segment(Segment* segment) noexcept {
   const SendPool::Class kind = segment->kind;
   const std::size_t bytes = segment->capacity + sizeof(Segment);

@@ -71,6 +71,10 @@ class SendQueue {
     append_slow(bytes);
   }
   void append(const Payload& payload);
+  /// Moves everything from the front of `from` to the end of this queue and leaves `from` empty:
+  /// segments change hands as they are, only what is short is copied. A mark of this queue stays
+  /// valid, one of `from` does not.
+  void splice(SendQueue& from);
 
   /// Room for `size` bytes to be written in place; commit() takes the first `used` of them.
   char* prepare(std::size_t size) {

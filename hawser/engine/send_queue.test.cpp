@@ -94,8 +94,52 @@ TEST(SendQueue, RecyclesWithinTheBoundOfThePool) {
   EXPECT_LE(pool.idle_bytes(), 20'000U);
 }
 
+TEST(SendQueue, SplicesLongBytesWithoutCopyingThem) {
+  SendPool pool;
+  SendPool elsewhere;
+  for (SendPool* of_source : {&pool, &elsewhere}) {
+    SendQueue queue(pool);
+    SendQueue source(*of_source);
+    const Payload payload(pattern(5000, 'a'));
+    queue.append(BytesView("head"));
+    source.append(payload);
+    source.append(BytesView("tail"));
+    queue.splice(source);
+    EXPECT_TRUE(source.empty());
+    EXPECT_EQ(queue.size(), 5008U);
+    iovec vectors[8];
+    ASSERT_EQ(queue.gather(vectors), 3U);
+    EXPECT_EQ(vectors[1].iov_base, payload.view().data());
+    EXPECT_EQ(elsewhere.lent_bytes(), 0U);
+    queue.consume(5007);
+    EXPECT_EQ(payload.use_count(), 1U);
+    EXPECT_EQ(gathered(queue, 8), "l");
+    queue.clear();
+    EXPECT_EQ(pool.lent_bytes(), 0U);
+    source.append(BytesView("again"));
+    EXPECT_EQ(gathered(source, 8), "again");
+  }
+}
+
+TEST(SendQueue, SplicesShortBytesIntoTheRoomThereIs) {
+  SendPool pool;
+  SendQueue queue(pool);
+  SendQueue source(pool);
+  queue.append(BytesView("head"));
+  source.append(BytesView("gone and tail"));
+  source.consume(9);
+  queue.splice(source);
+  iovec vectors[4];
+  ASSERT_EQ(queue.gather(vectors), 1U);
+  EXPECT_EQ(gathered(queue, 4), "headtail");
+  EXPECT_TRUE(source.empty());
+  queue.splice(source);
+  EXPECT_EQ(queue.size(), 8U);
+}
+
 RC_GTEST_PROP(SendQueueProperty, BehavesAsAString, ()) {
   SendPool pool(*rc::gen::element<std::size_t>(0, SendPool::default_kept_bytes));
+  SendPool elsewhere;
   {
     SendQueue queue(pool);
     std::string model;
@@ -106,7 +150,7 @@ RC_GTEST_PROP(SendQueueProperty, BehavesAsAString, ()) {
                                           rc::gen::inRange<std::size_t>(8000, 40'000));
     for (int step = 0; step < steps; ++step) {
       seed = static_cast<char>('A' + (seed - 'A' + 1) % 20);
-      switch (*rc::gen::inRange(0, 6)) {
+      switch (*rc::gen::inRange(0, 7)) {
         case 0: {
           const std::string text = pattern(*some_size, seed);
           queue.append(BytesView(text));
@@ -149,6 +193,20 @@ RC_GTEST_PROP(SendQueueProperty, BehavesAsAString, ()) {
         case 5: {
           const std::string front = gathered(queue, *rc::gen::inRange<std::size_t>(0, 4));
           RC_ASSERT(model.starts_with(front));
+          break;
+        }
+        case 6: {
+          SendQueue source(*rc::gen::arbitrary<bool>() ? pool : elsewhere);
+          const std::string text = pattern(*some_size, seed);
+          const std::string more = pattern(*some_size, 'y');
+          source.append(Payload(text));
+          source.append(BytesView(more));
+          const std::size_t gone = *rc::gen::inRange<std::size_t>(0, source.size() + 1);
+          source.consume(gone);
+          queue.splice(source);
+          model += (text + more).substr(gone);
+          RC_ASSERT(source.empty());
+          RC_ASSERT(elsewhere.lent_bytes() == 0U);
           break;
         }
       }
