@@ -43,7 +43,7 @@ void Connection::apply(Next&& next) {
 }
 
 Next Connection::handle_cast(SendPacket message) {
-  if (diverted_ != 0) {
+  if (diverts()) {
     static_cast<void>(transmit_diverted(std::move(message.packet), nullptr));
     return {};
   }
@@ -101,7 +101,7 @@ Result<void> Connection::encode_one(Next::Outgoing& outgoing, SendQueue& queue) 
 /// the queue as it was.
 void Connection::transmit(Next& next) {
   if (sending_ended_) throw std::logic_error("a packet was sent after end_sending()");
-  if (diverted_ != 0) [[unlikely]] {
+  if (diverts()) [[unlikely]] {
     next.for_each_outgoing([&](Next::Outgoing& outgoing) {
       std::visit(
           [&]<class Bytes>(const Bytes& bytes) {
@@ -149,7 +149,7 @@ void Connection::transmit(Next& next) {
 template <class Bytes>
 Result<void> Connection::transmit_one(const Bytes& packet, detail::WriteDone* done) {
   if (sending_ended_ || stopping()) return std::unexpected(nothing_can_be_sent());
-  if (diverted_ != 0) [[unlikely]]
+  if (diverts()) [[unlikely]]
     return transmit_diverted(payload_of(packet), done);
   SendQueue* queue = open_queue();
   if (queue == nullptr) return std::unexpected(nothing_can_be_sent());
