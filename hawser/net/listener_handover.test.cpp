@@ -137,8 +137,9 @@ class Crowd {
     for (int i = 0; i < 4; ++i) {
       threads_.emplace_back([this, to] {
         while (!stop_) {
-          answers(to) ? ++served : ++lost;
-          served.notify_all();
+          if (!answers(to)) ++lost;
+          ++rounds;
+          rounds.notify_all();
         }
       });
     }
@@ -147,15 +148,15 @@ class Crowd {
   Crowd& operator=(const Crowd&) = delete;
   ~Crowd() { end(); }
   void wait_for_more(unsigned count) {
-    const unsigned wanted = served + count;
-    for (unsigned now = served; now < wanted && lost == 0; now = served) served.wait(now);
+    const unsigned wanted = rounds + count;
+    for (unsigned now = rounds; now < wanted; now = rounds) rounds.wait(now);
   }
   void end() {
     stop_ = true;
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
   }
-  std::atomic<unsigned> served{0};
+  std::atomic<unsigned> rounds{0};
   std::atomic<unsigned> lost{0};
 
  private:

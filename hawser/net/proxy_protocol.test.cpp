@@ -1,8 +1,9 @@
-// The PROXY transports between a test and nothing: who is believed, and that every byte behind the
-// header comes through.
+// The PROXY transports, between a test and nothing and on connections: who is believed, and that
+// every byte behind the header comes through.
 #include <hawser/net/proxy_protocol.hpp>
 
 #include <gtest/gtest.h>
+#include <hawser/net/testing/net_world.hpp>
 #include <hawser/net/testing/transport_ends.hpp>
 
 #include <string>
@@ -295,6 +296,56 @@ TEST(ProxyProtocol, a_header_that_cannot_be_written_ends_the_connection) {
   EXPECT_NE(client.failed->text().find("version 1 carries addresses only"), std::string::npos);
   EXPECT_FALSE(client.is_ready);
   EXPECT_EQ(client.wire(), "");
+}
+
+// ---- on a connection
+// -----------------------------------------------------------------------------
+
+/// Answers each packet with whom it comes from.
+struct WhoAreYou {
+  Next handle_packet(Packet) {
+    const auto peer = connection().peer();
+    return send(peer ? peer->text() : peer.error().text());
+  }
+};
+
+TEST(ProxyProtocol, a_servers_connection_has_the_clients_address) {
+  testing::NetWorld net;
+  ServerOptions options;
+  options.transports = {proxy_protocol(trusting())};
+  const Address server = net.serve<WhoAreYou>(options);
+  const auto peer = net.connect(server);
+  peer->send(line + testing::framed("who?"));
+  ASSERT_TRUE(net.until([&] { return !peer->received.empty() || peer->over(); }));
+  EXPECT_EQ(peer->received, testing::framed("192.0.2.1:5000"));
+  peer->send(testing::framed("and now?"));
+  ASSERT_TRUE(net.until([&] { return peer->received.size() > 16 || peer->over(); }));
+  EXPECT_EQ(testing::unframed(peer->received).size(), 2U);
+}
+
+TEST(ProxyProtocol, a_header_that_does_not_come_in_time_ends_the_connection) {
+  testing::NetWorld net;
+  ServerOptions options;
+  options.transports = {proxy_protocol(trusting())};
+  options.connection.handshake_timeout = 3s;
+  const Address server = net.serve<WhoAreYou>(options);
+  const auto peer = net.connect(server);
+  peer->send(line.substr(0, 10));
+  net.run(2900ms);
+  EXPECT_FALSE(peer->over());
+  ASSERT_TRUE(net.until([&] { return peer->over(); }, 1s));
+  EXPECT_EQ(peer->received, "");
+}
+
+TEST(ProxyProtocol, an_untrusted_client_of_a_server_is_cut_off) {
+  testing::NetWorld net;
+  ServerOptions options;
+  options.transports = {proxy_protocol(trusting("192.0.2.0/24"))};
+  const Address server = net.serve<WhoAreYou>(options);
+  const auto peer = net.connect(server);
+  peer->send(line + testing::framed("who?"));
+  ASSERT_TRUE(net.until([&] { return peer->over(); }));
+  EXPECT_EQ(peer->received, "");
 }
 
 }  // namespace
