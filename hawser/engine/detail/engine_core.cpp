@@ -322,7 +322,16 @@ Result<NativeSocket> EngineCore::share_listener(SocketId id) {
 }
 
 void EngineCore::set_leave_at_close(SocketId id, bool leave) {
-  if (Socket* socket = find_owned(id, SocketKind::listener)) socket->leave = leave;
+  Socket* socket = find_owned(id, SocketKind::listener);
+  if (socket == nullptr) return;
+  socket->leave = leave;
+  // io_uring wakes one of those who wait on a listening socket. Whoever held it with us and has let
+  // go may have been woken for a client and not have come to accept it: so look again, by beginning
+  // anew (the flush does, after the final completion).
+  if ((socket->pending & accept_operation & ~socket->cancelled) == 0) return;
+  socket->cancelled |= accept_operation;
+  operation_ended(*socket, cancel(*socket, accept_operation));
+  mark_dirty(*socket);
 }
 
 Result<Engine::Listening> EngineCore::open_datagram(const Address& bind,
