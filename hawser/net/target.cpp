@@ -62,6 +62,11 @@ bool is_scoped_by_name(std::string_view inside) {
 
 }  // namespace
 
+Target::Target(Address address)
+    : host_(address.is_unix() ? std::string() : address.host()),
+      port_(address.port()),
+      address_(std::move(address)) {}
+
 Result<Target> Target::parse(std::string_view text) {
   if (text.starts_with("unix:")) {
     auto address = Address::parse(text);

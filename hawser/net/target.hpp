@@ -28,7 +28,7 @@ namespace hawser {
 /// One place: a host's name with a port (looked up at each dialing anew), or an address.
 class Target {
  public:
-  explicit Target(Address address) : address_(std::move(address)) {}
+  explicit Target(Address address);
 
   /// Reads "broker.example:61613", "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80",
   /// "unix:/run/x.sock", "unix:@abstract". Ports are 1 to 65535. A name is 1 to 253 bytes of
@@ -36,8 +36,10 @@ class Target {
   /// Errors: invalid_argument; the text names what is wrong.
   static Result<Target> parse(std::string_view text);
 
-  /// Set when no look-up is needed; then host() is "" and port() 0.
+  /// Set when no look-up is needed.
   const std::optional<Address>& address() const noexcept { return address_; }
+  /// The name, or the IP address as text: what a certificate is checked against. "" for Unix
+  /// sockets, whose port is 0.
   const std::string& host() const noexcept { return host_; }
   std::uint16_t port() const noexcept { return port_; }
 

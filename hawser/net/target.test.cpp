@@ -43,6 +43,14 @@ TEST(Target, reads_addresses_which_need_no_look_up) {
   }
 }
 
+TEST(Target, has_the_address_as_host_for_certificates) {
+  EXPECT_EQ(Target::parse("127.0.0.1:80")->host(), "127.0.0.1");
+  EXPECT_EQ(Target::parse("[::1]:80")->dial_options().host, "::1");
+  EXPECT_EQ(Target::parse("[::1]:80")->port(), 80);
+  EXPECT_EQ(Target::parse("unix:/x")->host(), "");
+  EXPECT_EQ(Target::parse("unix:/x")->dial_options({.host = "a", .port = 1}).host, "");
+}
+
 TEST(Target, leaves_the_name_of_an_interface_to_the_resolver) {
   const auto target = Target::parse("[fe80::1%eth0]:80");
   ASSERT_TRUE(target) << target.error().text();

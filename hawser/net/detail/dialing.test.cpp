@@ -2,155 +2,24 @@
 // what the reason of a failure says, and that nothing is left whenever it ends.
 #include <hawser/net/detail/dialing.hpp>
 
-#include <hawser/engine/sim/seeds.hpp>
-#include <hawser/net/detail/address_order.hpp>
-#include <hawser/net/testing/net_world.hpp>
+#include <hawser/net/testing/dial_world.hpp>
 
 #include <gmock/gmock.h>
 
-#include <optional>
+#include <memory>
+#include <string>
 
 namespace hawser::detail {
 namespace {
 
+using testing::Answering;
+using testing::Caller;
 using ::testing::HasSubstr;
 using testing::NetWorld;
-using ::testing::Not;
+using testing::Service;
 using ::testing::StartsWith;
 
-constexpr std::uint16_t port = 7;
-
-/// A program that listens and never accepts: its kernel does the rest.
-class Answering final : public AcceptEvents {
- public:
-  Answering(sim::Host& host, const Address& at) : engine_(host.make_engine()) {
-    engine_->start();
-    auto listening = engine_->listen(at, {.start_paused = true}, *this);
-    if (!listening) throw std::runtime_error(listening.error().text());
-  }
-  void on_accepted(NativeSocket) override {}
-  void on_accept_failed(const Error&, bool) override {}
-
- private:
-  std::unique_ptr<Engine> engine_;
-};
-
-/// Dials on the first scheduler and writes down what it is told.
-class Caller final : public Dialing::Owner, public StreamEvents {
- public:
-  explicit Caller(NetWorld& net) : net_(net) {}
-
-  void start(DialOptions options) {
-    on_scheduler([&](Scheduler& scheduler) {
-      scheduler_ = &scheduler;
-      begun = scheduler.now();
-      dialing = std::make_shared<Dialing>(scheduler, *this, std::move(options));
-      dialing->start();
-      EXPECT_EQ(told, 0u) << "from inside start()";
-    });
-  }
-  void destroy() {
-    on_scheduler([&](Scheduler&) { dialing.reset(); });
-  }
-  void on_scheduler(std::move_only_function<void(Scheduler&)> work) {
-    ASSERT_TRUE(net_.system->run_on(0, std::move(work)));
-  }
-  /// Waits for the end and answers its reason, or where it is connected.
-  std::string end(Duration limit = 1h) {
-    EXPECT_TRUE(net_.until([&] { return told > 0; }, limit));
-    net_.run(1s);  // whatever might still come
-    EXPECT_EQ(told, 1u);
-    expect_nothing_left();
-    return connected_to ? connected_to->text() : reason.text();
-  }
-  void expect_nothing_left() {
-    const auto left = net_.left();
-    EXPECT_EQ(left.sockets, 0u);
-    on_scheduler([](Scheduler& scheduler) { EXPECT_EQ(scheduler.timers().armed(), 0u); });
-  }
-  Duration took() const { return ended - begun; }
-
-  std::shared_ptr<Dialing> dialing;
-  unsigned told = 0;
-  bool destroys_in_callback = true;
-  std::optional<Address> connected_to;
-  Reason reason;
-  Instant begun;
-  Instant ended;
-
- private:
-  void dialed(NativeSocket socket) override {
-    tell();
-    auto id = scheduler_->engine().adopt(std::move(socket), *this);
-    ASSERT_TRUE(id);
-    auto peer = scheduler_->engine().peer(*id);
-    ASSERT_TRUE(peer);
-    connected_to = *peer;
-    scheduler_->engine().close_now(*id);
-  }
-  void dial_failed(Reason why) override {
-    tell();
-    reason = std::move(why);
-  }
-  void tell() {
-    ++told;
-    ended = scheduler_->now();
-    if (destroys_in_callback) dialing.reset();
-  }
-  void on_received(BytesView) override {}
-  void on_end_of_stream() override {}
-  void on_failed(const Error&) override {}
-
-  NetWorld& net_;
-  Scheduler* scheduler_ = nullptr;
-};
-
-/// The name "service", and the hosts behind it.
-class Service {
- public:
-  explicit Service(NetWorld& net) : net_(net) {
-    net.world().host("server").add_interface(six(0), "lan", 64);
-  }
-  static Address six(std::uint8_t last) {
-    return Address::ipv6({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, last}, port);
-  }
-  enum class Family : std::uint8_t { ipv4, ipv6 };
-
-  /// Answers after `latency` there and back, by a refusal unless something listens.
-  Address refuses(Duration latency = 100us, Family family = Family::ipv4) {
-    const std::string name = "to" + std::to_string(hosts_++);
-    sim::Host& host = net_.world().host(name);
-    Address address = host.address(port);
-    if (family == Family::ipv6) {
-      address = six(static_cast<std::uint8_t>(hosts_));
-      host.add_interface(address, "lan", 64);
-    }
-    sim::Faults faults = net_.world().faults();
-    faults.latency = latency;
-    rules_.push_back(net_.world().impose("server", name, faults));
-    rules_.push_back(net_.world().impose(name, "server", faults));
-    last_ = name;
-    net_.world().add_name("service", address);
-    return address;
-  }
-  Address answers(Duration latency = 100us, Family family = Family::ipv4) {
-    const Address address = refuses(latency, family);
-    answering_.push_back(std::make_unique<Answering>(net_.world().host(last_), address));
-    return address;
-  }
-  Address silent(Family family = Family::ipv4) {
-    const Address address = answers(100us, family);
-    net_.world().cut("server", last_);
-    return address;
-  }
-
- private:
-  NetWorld& net_;
-  std::size_t hosts_ = 0;
-  std::string last_;
-  std::vector<sim::Rule> rules_;
-  std::vector<std::unique_ptr<Answering>> answering_;
-};
+constexpr std::uint16_t port = Service::port;
 using Family = Service::Family;
 
 struct DialingTest : ::testing::Test {
@@ -365,6 +234,22 @@ TEST_F(DialingTest, a_slow_look_up_ends_with_the_time_out_and_its_answer_finds_n
   EXPECT_EQ(net.left().sockets, 0u);
 }
 
+TEST_F(DialingTest, a_look_up_does_not_keep_a_dialing_that_was_given_up) {
+  service.answers();
+  sim::Faults slow = net.world().faults();
+  slow.slow_blocking = 1;
+  slow.blocking_slow = {1s, 1s};
+  const sim::Rule rule = net.world().host("server").impose(slow);
+  caller.start(to());
+  net.run(500ms);
+  const std::weak_ptr<Dialing> watched = caller.dialing;
+  caller.destroy();
+  EXPECT_TRUE(watched.expired());
+  net.run(2s);
+  EXPECT_EQ(caller.told, 0u);
+  caller.expect_nothing_left();
+}
+
 TEST_F(DialingTest, the_look_ups_time_counts) {
   service.silent();
   sim::Faults slow = net.world().faults();
@@ -454,7 +339,9 @@ TEST_F(DialingTest, destroyed_at_any_moment_it_leaves_nothing_and_tells_nobody) 
     one.destroy();
     const unsigned told = one.told;
     ended_before += told;
-    net.run(300ms);
+    net.run(1ms);  // what was under way is closed
+    one.expect_nothing_left();
+    net.run(1s);
     EXPECT_EQ(one.told, told);
     one.expect_nothing_left();
     if (::testing::Test::HasFailure()) break;
@@ -474,153 +361,6 @@ TEST_F(DialingTest, an_owner_may_keep_it_after_the_end) {
   failing.start(to({.host = "nowhere"}));
   failing.end();
   for (Caller* each : {&caller, &failing}) each->destroy();
-}
-
-// ---- against a model ---------------------------------------------------------------------------
-
-struct Behaviour {
-  enum class Kind : std::uint8_t { answers, refuses, silent } kind;
-  Duration round_trip;
-};
-
-/// When each attempt begins if each timer fires `late` after its time, and what comes of it.
-struct Forecast {
-  std::vector<Instant> connects;  // never() for those that do not
-  Instant first_connect = Instant::never();
-  Instant all_refused = Instant::never();
-};
-Forecast forecast(const std::vector<Behaviour>& row, Instant begin, Duration delay, Duration late) {
-  Forecast result;
-  Instant last_refusal = begin;
-  bool all_refuse = true;
-  for (const Behaviour& each : row) {
-    const Instant answer = begin + each.round_trip + late;
-    result.connects.push_back(each.kind == Behaviour::Kind::answers ? answer : Instant::never());
-    result.first_connect = std::min(result.first_connect, result.connects.back());
-    Instant next = begin + delay + late;
-    if (each.kind == Behaviour::Kind::refuses) {
-      next = std::min(next, answer);
-      last_refusal = std::max(last_refusal, answer);
-    } else {
-      all_refuse = false;
-    }
-    begin = next;
-  }
-  if (all_refuse) result.all_refused = last_refusal;
-  return result;
-}
-
-TEST(DialingProperty, connects_as_early_as_the_addresses_allow) {
-  unsigned connected = 0, refused = 0, timed_out = 0, destroyed = 0;
-  const auto report = sim::for_each_seed(
-      200,
-      [&](sim::World& world) {
-        NetWorld net(world, 1);
-        Service service(net);
-        Caller caller(net);
-        Random& random = world.random();
-        const auto between = [&](Duration least, Duration most) {
-          return least + Duration{static_cast<Duration::rep>(
-                             random.below(static_cast<std::uint64_t>((most - least).count())))};
-        };
-        std::vector<Address> found;
-        std::vector<Behaviour> behaviours;
-        const bool hopeless = random.chance(0.3);
-        for (auto left = 1 + random.below(8); left > 0; --left) {
-          const Family family = random.chance(0.5) ? Family::ipv4 : Family::ipv6;
-          const Duration way = random.chance(0.5) ? between(100us, 5ms) : between(5ms, 400ms);
-          const auto kind =
-              static_cast<Behaviour::Kind>(hopeless ? 1 + random.below(2) : random.below(3));
-          found.push_back(kind == Behaviour::Kind::answers   ? service.answers(way, family)
-                          : kind == Behaviour::Kind::refuses ? service.refuses(way, family)
-                                                             : service.silent(family));
-          behaviours.push_back({kind, 2 * way});
-          if (random.chance(0.2)) world.add_name("service", found[random.below(found.size())]);
-        }
-        const DialOptions options{.host = "service",
-                                  .port = port,
-                                  .timeout = between(200ms, 4s),
-                                  .attempt_delay = between(10ms, 500ms),
-                                  .first_family = static_cast<FirstFamily>(random.below(3))};
-        std::vector<Behaviour> row;
-        for (const Address& each : interleaved(found, options.first_family))
-          row.push_back(
-              behaviours[static_cast<std::size_t>(std::ranges::find(found, each) - found.begin())]);
-
-        caller.start(options);
-        if (random.chance(0.15)) {
-          net.run(between(0s, 1s));
-          caller.destroy();
-          const unsigned told = caller.told;
-          net.run(5s);
-          EXPECT_EQ(caller.told, told);
-          caller.expect_nothing_left();
-          ++destroyed;
-          return;
-        }
-        const std::string end = caller.end();
-        // The look-up takes 50 to 200 µs; a timer is up to 1 ms late.
-        const Forecast soonest = forecast(row, caller.begun + 50us, options.attempt_delay, 0s);
-        const Forecast latest = forecast(row, caller.begun + 1ms, options.attempt_delay, 1200us);
-        const Instant deadline = caller.begun + options.timeout;
-        if (caller.connected_to) {
-          ++connected;
-          EXPECT_GE(caller.ended, soonest.first_connect);
-          EXPECT_LE(caller.ended, latest.first_connect);
-          const auto order = interleaved(found, options.first_family);
-          const auto winner = static_cast<std::size_t>(
-              std::ranges::find(order, *caller.connected_to) - order.begin());
-          ASSERT_LT(winner, row.size());
-          EXPECT_LE(soonest.connects[winner], latest.first_connect) << "another was sooner";
-        } else if (caller.reason.kind() == Reason::Kind::failed) {
-          ++refused;
-          EXPECT_NE(soonest.all_refused, Instant::never()) << end;
-          EXPECT_GE(caller.ended, soonest.all_refused);
-          EXPECT_LE(caller.ended, latest.all_refused);
-        } else {
-          ++timed_out;
-          EXPECT_EQ(caller.reason.kind(), Reason::Kind::timeout) << end;
-          EXPECT_GE(caller.ended, deadline);
-          EXPECT_LE(caller.ended, deadline + 2ms);
-          EXPECT_GE(std::min(latest.first_connect, latest.all_refused), deadline) << end;
-        }
-      },
-      {.has_failed = [] { return ::testing::Test::HasFailure(); },
-       .arguments = "--gtest_filter=DialingProperty.connects_as_early_as_the_addresses_allow"});
-  EXPECT_TRUE(report) << report.reason;
-  if (report.runs == 200) {
-    for (const unsigned each : {connected, refused, timed_out, destroyed}) EXPECT_GE(each, 10u);
-  }
-}
-
-TEST(DialingProperty, tells_once_and_leaves_nothing_in_any_weather) {
-  const auto report = sim::for_each_seed(
-      200,
-      [](sim::World& world) {
-        NetWorld net(world, 1);
-        Random& random = world.random();
-        world.set_faults(sim::Faults::swarm(random));
-        Service service(net);
-        for (auto left = random.below(6); left > 0; --left) {
-          random.chance(0.3)   ? service.silent()
-          : random.chance(0.5) ? service.refuses(3ms)
-                               : service.answers(3ms);
-        }
-        std::vector<std::unique_ptr<Caller>> callers;
-        for (int i = 0; i < 5; ++i) {
-          callers.push_back(std::make_unique<Caller>(net));
-          callers.back()->start({.host = "service", .port = port, .timeout = 7s});
-          net.run(Duration{static_cast<Duration::rep>(random.below(300'000'000))});
-        }
-        net.run(8s);
-        for (const auto& each : callers) EXPECT_EQ(each->told, 1u);
-        net.run(10s);  // whatever the kernel still holds
-        for (const auto& each : callers) EXPECT_EQ(each->told, 1u);
-        callers.front()->expect_nothing_left();
-      },
-      {.has_failed = [] { return ::testing::Test::HasFailure(); },
-       .arguments = "--gtest_filter=DialingProperty.tells_once_and_leaves_nothing_in_any_weather"});
-  EXPECT_TRUE(report) << report.reason;
 }
 
 }  // namespace
