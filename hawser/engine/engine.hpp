@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +89,15 @@ class DatagramEvents {
   ~DatagramEvents() = default;
 };
 
+/// Who is at the other end of a Unix stream: the program that connected, or the one that began to
+/// listen, as the kernel noted it at that moment. The pid may be another's by now.
+struct PeerCredentials {
+  std::int32_t pid = 0;  ///< 0: out of sight, in another pid namespace
+  std::uint32_t uid = UINT32_MAX;
+  std::uint32_t gid = UINT32_MAX;
+  friend bool operator==(const PeerCredentials&, const PeerCredentials&) = default;
+};
+
 struct StreamOptions {
   bool no_delay = true;  ///< TCP_NODELAY: small writes leave at once; the engine gathers by turns
   bool keep_alive = false;  ///< SO_KEEPALIVE with the system's intervals
@@ -102,6 +112,8 @@ struct ListenOptions {
   bool start_paused = false;  ///< bound, listening, but not accepting until resume_accepting()
   std::uint32_t unix_mode = 0600;  ///< permission bits of a Unix socket's file
   StreamOptions accepted{};        ///< set on every accepted socket
+  /// See set_leave_at_close().
+  bool leave_at_close = false;
 };
 
 struct DatagramOptions {
@@ -180,6 +192,18 @@ class Engine : public NativeSocket::Closer {
   /// path that a dead program left behind is removed first; one that answers is "already exists".
   virtual Result<Listening> listen(const Address& address, const ListenOptions& options,
                                    AcceptEvents& events) = 0;
+  /// Listens on a socket that was bound and made to listen elsewhere: by systemd, by a program that
+  /// hands its work over, by another engine. Of `options` only start_paused, accepted and
+  /// leave_at_close count. A socket that does not listen is "invalid_argument", and is closed.
+  virtual Result<Listening> adopt_listener(NativeSocket socket, const ListenOptions& options,
+                                           AcceptEvents& events) = 0;
+  /// One more handle of the listening socket, for another program; both may accept. Unsupported by
+  /// the simulator.
+  virtual Result<NativeSocket> share_listener(SocketId id) = 0;
+  /// Somebody else holds the listening socket too: close() closes our handle only, and leaves the
+  /// address, the connections that wait, and the file of a Unix socket to them. Without this it
+  /// ends the listening for all who hold it.
+  virtual void set_leave_at_close(SocketId id, bool leave) = 0;
   /// Connections wait in the kernel's backlog until resumed. May still deliver accepts that the
   /// kernel had completed. Constant time; a paused listener costs nothing.
   virtual void pause_accepting(SocketId id) = 0;
@@ -190,6 +214,9 @@ class Engine : public NativeSocket::Closer {
   /// Gives a socket away to be adopted elsewhere, on this or another engine of the family. Only
   /// right after accept, or while paused and with nothing queued or held back; otherwise an error.
   /// After pause_receiving() at least one poll() must have passed, so that the kernel has let go.
+  /// The same goes for listening sockets and pause_accepting(): clients go on to connect and wait,
+  /// the file of a Unix socket stays. A released listening socket that nobody adopts is closed, its
+  /// file left behind.
   virtual Result<NativeSocket> release(SocketId id) = 0;
   /// Begins to connect; on_connected or on_failed follows (also when it failed at once). Receiving
   /// starts paused. `from` binds the local side when given.
@@ -225,6 +252,14 @@ class Engine : public NativeSocket::Closer {
 
   virtual Result<Address> peer(SocketId id) const = 0;
   virtual Result<Address> local(SocketId id) const = 0;
+  /// Who is at the other end of a connected Unix stream; "unsupported" for all other sockets.
+  virtual Result<PeerCredentials> peer_credentials(SocketId id) const = 0;
+  /// Sends `bytes` (not empty, at most 1024) on a connected Unix stream, and with them handles of
+  /// `sockets` (at most 64), which stay the caller's. At once and all or nothing; only while
+  /// nothing is queued. Errors: invalid_argument, overloaded (the peer does not read), closed;
+  /// unsupported by the simulator and by other sockets.
+  virtual Result<void> send_sockets(SocketId id, BytesView bytes,
+                                    std::span<const NativeSocket> sockets) = 0;
 
   /// Sockets that exist, those still closing included. 0 after everything is closed: what tests
   /// assert at their end.

@@ -4,6 +4,7 @@
 #include <hawser/base/log.hpp>
 #include <hawser/engine/accept_errors.hpp>
 #include <hawser/net/connection_supervisor.hpp>
+#include <hawser/net/detail/open_listener.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/system.hpp>
 
@@ -37,8 +38,8 @@ Next Listener::init() {
   listen.unix_mode = options.unix_mode;
   listen.accepted = options.socket;
   if (options.start_suspended) held_ = hold_suspended;
-  auto listening =
-      process_->scheduler().engine().listen(server_->bound->get(server_->asked), listen, *this);
+  auto listening = detail::open_listener(process_->scheduler(), server_->name, number_, options,
+                                         server_->bound->get(server_->asked), listen, *this);
   if (!listening) {
     const std::lock_guard lock(server_->mutex);
     server_->listen_error = listening.error();

@@ -56,6 +56,11 @@ std::vector<std::string> ServerOptions::faults() const {
   std::vector<std::string> faults;
   if (const auto& address = listen.parsed(); !address) {
     faults.push_back(fmt::format("listen: {}", address.error().detail));
+  } else if (!listen.inherited().empty()) {
+    if (sockets == nullptr) {
+      faults.push_back(fmt::format("listen: '{}' is an inherited socket, and sockets names none",
+                                   listen.inherited()));
+    }
   } else if (address->family() == Address::Family::none) {
     faults.emplace_back("listen: no address");
   } else if (address->is_unix() && spread == AcceptSpread::per_scheduler) {

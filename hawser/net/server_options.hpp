@@ -15,22 +15,39 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hawser {
 
-/// An Address or its text ("127.0.0.1:7007", "[::]:0", "unix:/run/x.sock"; see Address::parse).
+class SocketExchange;
+
+/// An Address or its text ("127.0.0.1:7007", "[::]:0", "unix:/run/x.sock"; see Address::parse), or
+/// a socket that somebody else has bound and ServerOptions::sockets holds: "systemd:NAME", "fd:3".
 class ListenAddress {
  public:
-  ListenAddress(const char* text) : address_(Address::parse(text)) {}
-  ListenAddress(const std::string& text) : address_(Address::parse(text)) {}
+  ListenAddress(const char* text) : ListenAddress(std::string(text)) {}
+  ListenAddress(const std::string& text) : inherited_(inherited_name(text)) {
+    if (inherited_.empty()) address_ = Address::parse(text);
+  }
   ListenAddress(Address address) : address_(std::move(address)) {}
+  /// No address for an inherited socket: its own tells.
   const Result<Address>& parsed() const noexcept { return address_; }
+  /// The name of the inherited socket ("NAME", "fd:3"); "" for an address.
+  const std::string& inherited() const noexcept { return inherited_; }
 
  private:
+  static std::string inherited_name(const std::string& text) {
+    constexpr std::string_view systemd = "systemd:";
+    if (text.starts_with(systemd)) return text.substr(systemd.size());
+    return text.starts_with("fd:") ? text : std::string{};
+  }
+
   Result<Address> address_;
+  std::string inherited_;
 };
 
 /// How connections come to their schedulers.
@@ -51,6 +68,11 @@ enum class AtLimit : std::uint8_t {
 struct ServerOptions {
   /// Where to listen. Port 0 asks the kernel for one; server_status() tells which.
   ListenAddress listen = "127.0.0.1:0";
+  /// Sockets from elsewhere, and the means to pass ours on (socket_exchange.hpp). One that is
+  /// called as this server, and bound where `listen` says, is used instead of binding anew. With
+  /// per_scheduler each listener takes one; a program with more schedulers binds the others anew,
+  /// one with fewer leaves some unused(), and their waiting clients with them.
+  std::shared_ptr<SocketExchange> sockets{};
   Framing framing = length_prefixed(2);
   /// What stands between socket and packets, the lowest first: {tls_server(…)}. None: plain.
   TransportMakers transports{};

@@ -70,10 +70,14 @@ void EngineCore::begin_cancelling(Socket& socket) {
     --graceful_;
     deadlines_.compact(graceful_, [this](SocketId id) { return is_graceful(id); });
   }
-  if (socket.kind == SocketKind::listener) stop_listening(socket);
+  stop_listening_unless_left(socket);
   if ((socket.pending & send_operation) == 0) socket.queue.clear();
   cancel_pending(socket);
   finish_if_idle(socket);
+}
+
+void EngineCore::stop_listening_unless_left(Socket& socket) noexcept {
+  if (socket.kind == SocketKind::listener && !socket.leave) stop_listening(socket);
 }
 
 void EngineCore::cancel_pending(Socket& socket) {
@@ -85,6 +89,8 @@ void EngineCore::cancel_pending(Socket& socket) {
 
 void EngineCore::finish_if_idle(Socket& socket) {
   if (socket.phase != SocketPhase::cancelling || socket.pending != 0) return;
+  // Closing a descriptor does not take a socket out of an epoll set while others hold it.
+  if (socket.leave) detach(socket);
   close_socket(socket, socket.reset);
   table_.erase(socket);
 }
@@ -106,9 +112,7 @@ void EngineCore::abandon_all() noexcept {
   for (std::uint32_t index = 0; index < table_.used(); ++index) {
     Socket& socket = table_.at(index);
     if (socket.phase == SocketPhase::vacant) continue;
-    if (socket.kind == SocketKind::listener && socket.phase != SocketPhase::cancelling) {
-      stop_listening(socket);
-    }
+    if (socket.phase != SocketPhase::cancelling) stop_listening_unless_left(socket);
     close_socket(socket, false);
     table_.erase(socket);
   }

@@ -26,6 +26,27 @@ std::unexpected<Error> not_releasable(const char* why) {
 
 }  // namespace
 
+// ---- what not every backend has
+// ------------------------------------------------------------------
+
+namespace {
+std::unexpected<Error> unsupported(const char* operation) {
+  return std::unexpected(
+      Error{ErrorKind::unsupported, 0, operation, "this engine has no such thing"});
+}
+}  // namespace
+
+Result<Address> EngineCore::prepare_listener(int, const ListenOptions&) {
+  return unsupported("adopt listener");
+}
+Result<int> EngineCore::duplicate_listener(int) const { return unsupported("share listener"); }
+Result<PeerCredentials> EngineCore::native_credentials(int) const {
+  return unsupported("peer credentials");
+}
+Result<void> EngineCore::transmit_sockets(Socket&, BytesView, std::span<const NativeSocket>) {
+  return unsupported("send sockets");
+}
+
 EngineCore::EngineCore(std::uint64_t seed) noexcept : Engine(seed) {}
 EngineCore::~EngineCore() = default;
 
@@ -247,7 +268,7 @@ Result<Socket*> EngineCore::take_in(SocketKind kind, SocketPhase phase, int numb
   }
   Socket& socket = table_.insert(kind, phase, number);
   if (Result<void> attached = attach(socket); !attached) {
-    if (kind == SocketKind::listener) stop_listening(socket);
+    stop_listening_unless_left(socket);
     close_socket(socket, false);
     table_.erase(socket);
     return std::unexpected(std::move(attached).error());
@@ -266,12 +287,51 @@ Result<Engine::Listening> EngineCore::listen(const Address& address, const Liste
                                              AcceptEvents& events) {
   Result<OpenedSocket> opened = open_listener(address, options);
   if (!opened) return std::unexpected(std::move(opened).error());
-  Result<Socket*> socket =
-      take_in(SocketKind::listener, SocketPhase::open, opened->number, &events);
+  return take_listener(*std::move(opened), options, events);
+}
+
+Result<Engine::Listening> EngineCore::take_listener(OpenedSocket opened,
+                                                    const ListenOptions& options,
+                                                    AcceptEvents& events) {
+  Result<Socket*> socket = take_in(SocketKind::listener, SocketPhase::open, opened.number, &events);
   if (!socket) return std::unexpected(std::move(socket).error());
   (*socket)->with_extra().accepted = options.accepted;
   (*socket)->wanted = !options.start_paused;
-  return listed(**socket, std::move(opened->bound));
+  (*socket)->leave = options.leave_at_close;
+  return listed(**socket, std::move(opened.bound));
+}
+
+Result<Engine::Listening> EngineCore::adopt_listener(NativeSocket socket,
+                                                     const ListenOptions& options,
+                                                     AcceptEvents& events) {
+  if (!socket) {
+    return std::unexpected(
+        Error{ErrorKind::invalid_argument, 0, "adopt listener", "there is no socket"});
+  }
+  Result<Address> bound = prepare_listener(socket.number(), options);
+  if (!bound) return std::unexpected(std::move(bound).error());
+  return take_listener({socket.release(), *std::move(bound)}, options, events);
+}
+
+Result<NativeSocket> EngineCore::share_listener(SocketId id) {
+  const Socket* socket = find_owned(id, SocketKind::listener);
+  if (socket == nullptr) return stale("share listener");
+  const Result<int> number = duplicate_listener(socket->number);
+  if (!number) return std::unexpected(number.error());
+  return NativeSocket(*number, family_closer());
+}
+
+void EngineCore::set_leave_at_close(SocketId id, bool leave) {
+  Socket* socket = find_owned(id, SocketKind::listener);
+  if (socket == nullptr) return;
+  socket->leave = leave;
+  // io_uring wakes one of those who wait on a listening socket. Whoever held it with us and has let
+  // go may have been woken for a client and not have come to accept it: so look again, by beginning
+  // anew (the flush does, after the final completion).
+  if ((socket->pending & accept_operation & ~socket->cancelled) == 0) return;
+  socket->cancelled |= accept_operation;
+  operation_ended(*socket, cancel(*socket, accept_operation));
+  mark_dirty(*socket);
 }
 
 Result<Engine::Listening> EngineCore::open_datagram(const Address& bind,
@@ -307,8 +367,10 @@ Result<SocketId> EngineCore::connect(const Address& to, const StreamOptions& opt
 }
 
 Result<NativeSocket> EngineCore::release(SocketId id) {
-  Socket* socket = find_owned(id, SocketKind::stream);
+  Socket* socket = find_owned(id);
   if (socket == nullptr) return stale("release");
+  if (socket->kind == SocketKind::listener) return release_listener(*socket);
+  if (socket->kind != SocketKind::stream) return not_releasable("a datagram socket stays here");
   if (socket->phase != SocketPhase::open) return not_releasable("the socket is not connected");
   if (socket->wanted) return not_releasable("receiving: call pause_receiving first");
   if (!socket->queue.empty()) return not_releasable("bytes are still queued");
@@ -317,9 +379,21 @@ Result<NativeSocket> EngineCore::release(SocketId id) {
   if (socket->pending != 0) {
     return not_releasable("the kernel still works on the socket: release after another poll()");
   }
-  detach(*socket);
-  NativeSocket native(socket->number, family_closer());
-  table_.erase(*socket);
+  return give_away(*socket);
+}
+
+Result<NativeSocket> EngineCore::release_listener(Socket& socket) {
+  if (socket.wanted) return not_releasable("accepting: call pause_accepting first");
+  if (socket.phase != SocketPhase::open || socket.pending != 0) {
+    return not_releasable("the kernel still works on the socket: release after another poll()");
+  }
+  return give_away(socket);
+}
+
+NativeSocket EngineCore::give_away(Socket& socket) {
+  detach(socket);
+  NativeSocket native(socket.number, family_closer());
+  table_.erase(socket);
   return native;
 }
 
@@ -400,6 +474,35 @@ Result<Address> EngineCore::local(SocketId id) const {
   if (socket == nullptr) return stale("local");
   if (socket->kind != SocketKind::stream) return socket->extra->address;
   return native_local(socket->number);
+}
+
+Result<PeerCredentials> EngineCore::peer_credentials(SocketId id) const {
+  const Socket* socket = find_owned(id, SocketKind::stream);
+  if (socket == nullptr) return stale("peer credentials");
+  return native_credentials(socket->number);
+}
+
+Result<void> EngineCore::send_sockets(SocketId id, BytesView bytes,
+                                      std::span<const NativeSocket> sockets) {
+  constexpr std::size_t bytes_maximum = 1024, sockets_maximum = 64;
+  const auto invalid = [](const char* why) {
+    return std::unexpected(Error{ErrorKind::invalid_argument, 0, "send sockets", why});
+  };
+  Socket* socket = find_owned(id, SocketKind::stream);
+  if (socket == nullptr) return stale("send sockets");
+  if (socket->phase != SocketPhase::open || socket->shutdown_wanted) {
+    return invalid("the stream is not connected, or its write side is shut down");
+  }
+  if (!socket->queue.empty()) return invalid("bytes are still queued: they would be overtaken");
+  if (bytes.empty() || bytes.size() > bytes_maximum) return invalid("needs 1 to 1024 bytes");
+  if (sockets.size() > sockets_maximum) return invalid("takes at most 64 sockets at once");
+  for (const NativeSocket& given : sockets) {
+    if (!given) return invalid("one of the sockets is none");
+  }
+  ++counters_.sends;
+  Result<void> sent = transmit_sockets(*socket, bytes, sockets);
+  if (sent) counters_.sent_bytes += bytes.size();
+  return sent;
 }
 
 Result<void> EngineCore::send_datagram(SocketId id, const Address& to, BytesView bytes) {

@@ -37,6 +37,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace hawser::detail {
@@ -49,6 +50,10 @@ class EngineCore : public Engine {
 
   Result<Listening> listen(const Address& address, const ListenOptions& options,
                            AcceptEvents& events) final;
+  Result<Listening> adopt_listener(NativeSocket socket, const ListenOptions& options,
+                                   AcceptEvents& events) final;
+  Result<NativeSocket> share_listener(SocketId id) final;
+  void set_leave_at_close(SocketId id, bool leave) final;
   void pause_accepting(SocketId id) final;
   void resume_accepting(SocketId id) final;
 
@@ -68,6 +73,9 @@ class EngineCore : public Engine {
 
   Result<Address> peer(SocketId id) const final;
   Result<Address> local(SocketId id) const final;
+  Result<PeerCredentials> peer_credentials(SocketId id) const final;
+  Result<void> send_sockets(SocketId id, BytesView bytes,
+                            std::span<const NativeSocket> sockets) final;
   std::size_t open_sockets() const noexcept final { return table_.size(); }
 
   Result<Listening> open_datagram(const Address& bind, const DatagramOptions& options,
@@ -83,6 +91,12 @@ class EngineCore : public Engine {
   /// Makes a listening socket (bound and listening, not accepting).
   virtual Result<OpenedSocket> open_listener(const Address& address,
                                              const ListenOptions& options) = 0;
+  /// Makes a socket that listens already fit for this engine, with the options of accepted sockets;
+  /// answers where it is bound. It stays the caller's to close.
+  virtual Result<Address> prepare_listener(int number, const ListenOptions& options);
+  /// One more handle of a listening socket. This and the three others with a body are "unsupported"
+  /// where a backend does not say more.
+  virtual Result<int> duplicate_listener(int number) const;
   /// Makes an unconnected stream socket of `to`'s family with its options set, bound to `from`.
   virtual Result<int> open_stream(const Address& to, const StreamOptions& options,
                                   const std::optional<Address>& from) = 0;
@@ -92,7 +106,8 @@ class EngineCore : public Engine {
   /// A socket came into the table (socket.number, kind and phase are set). On an error the core
   /// closes it again.
   virtual Result<void> attach(Socket& socket) = 0;
-  /// A socket with no operation pending leaves the table open, by release().
+  /// A socket with no operation pending leaves the table open, by release(), or is closed while
+  /// others hold it too.
   virtual void detach(Socket& socket) noexcept = 0;
 
   /// `to` holds only during the call.
@@ -127,6 +142,9 @@ class EngineCore : public Engine {
   virtual Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes) = 0;
   virtual Result<Address> native_peer(int number) const = 0;
   virtual Result<Address> native_local(int number) const = 0;
+  virtual Result<PeerCredentials> native_credentials(int number) const;
+  virtual Result<void> transmit_sockets(Socket& socket, BytesView bytes,
+                                        std::span<const NativeSocket> sockets);
 
   /// Submits what was begun, waits until a completion, a wake() or `until` (not at all when that is
   /// not after now()), collects what has completed, and moves the clock by set_now().
@@ -170,6 +188,11 @@ class EngineCore : public Engine {
   Socket* find_owned(SocketId id, SocketKind kind) const noexcept;
   Result<Socket*> take_in(SocketKind kind, SocketPhase phase, int number, void* events);
   Listening listed(Socket& socket, Address bound);
+  Result<Listening> take_listener(OpenedSocket opened, const ListenOptions& options,
+                                  AcceptEvents& events);
+  Result<NativeSocket> release_listener(Socket& socket);
+  NativeSocket give_away(Socket& socket);
+  void stop_listening_unless_left(Socket& socket) noexcept;
 
   // flush
   void mark_dirty(Socket& socket);

@@ -65,6 +65,7 @@ struct Socket {
   bool notify : 1 = false;
   bool timed : 1 = false;  ///< a close deadline was set
   bool reset : 1 = false;  ///< close with a reset
+  bool leave : 1 = false;  ///< listeners: others hold the socket too
   // What has happened.
   bool shutdown_done : 1 = false;  ///< our FIN is on its way
   bool ended : 1 = false;          ///< the peer's FIN was seen

@@ -22,6 +22,10 @@ class SimWorld final : public EngineWorld {
   Engine& client() override { return *engines_[2]; }
   Address server_address(std::uint16_t port) override { return Address::loopback(port); }
   std::string unix_path() override { return "/run/conformance-" + std::to_string(paths_++); }
+  PeerCredentials credentials() override {
+    world_.host("machine").set_credentials({77, 1001, 1002});
+    return {77, 1001, 1002};
+  }
   void turn() override {
     const std::uint64_t before = progress();
     const bool wait = idle_turns_ > 0;  // virtual time costs nothing

@@ -191,6 +191,9 @@ void Host::restart() { universe_.restart(index_); }
 bool Host::is_up() const noexcept { return universe_.ground.host(index_).up; }
 bool Host::is_paused() const noexcept { return universe_.ground.host(index_).paused; }
 
+void Host::set_credentials(const PeerCredentials& credentials) {
+  universe_.ground.host(index_).credentials = credentials;
+}
 void Host::set_descriptor_limit(std::size_t limit) {
   universe_.ground.host(index_).descriptor_limit = limit;
 }

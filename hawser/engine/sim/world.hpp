@@ -99,6 +99,10 @@ class Host final : public Environment {
   bool is_up() const noexcept;
   bool is_paused() const noexcept;
 
+  /// Who its programs are that begin to listen or connect from now on, as Unix sockets tell it
+  /// (default: pid, uid and gid 1000).
+  void set_credentials(const PeerCredentials& credentials);
+
   /// Most descriptors open at once (default 65,536).
   void set_descriptor_limit(std::size_t limit);
   std::size_t open_descriptors() const noexcept;

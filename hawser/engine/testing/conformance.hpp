@@ -28,6 +28,8 @@ class EngineWorld {
   virtual Address server_address(std::uint16_t port) = 0;
   /// A path for a Unix socket that nobody else uses.
   virtual std::string unix_path() = 0;
+  /// Who the programs are that play here, as Unix sockets tell it.
+  virtual PeerCredentials credentials() = 0;
   /// Every engine is polled at least once. Waits a little when nothing happens.
   virtual void turn() = 0;
   /// One poll of one engine, and of nothing else.

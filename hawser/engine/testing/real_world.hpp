@@ -42,6 +42,7 @@ class RealWorld final : public EngineWorld {
     paths_.push_back(std::filesystem::temp_directory_path() / name);
     return paths_.back();
   }
+  PeerCredentials credentials() override { return {::getpid(), ::getuid(), ::getgid()}; }
   void turn() override {
     const std::uint64_t before = progress();
     // Only after some turns without anything does one engine wait, so that the machine can act.

@@ -8,6 +8,7 @@
 #include <hawser/base/check.hpp>
 #include <hawser/engine/detail/datagram_receiver.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
+#include <hawser/engine/detail/passed_sockets.hpp>
 #include <hawser/engine/detail/sockaddr.hpp>
 #include <hawser/engine/detail/socket_setup.hpp>
 #include <hawser/engine/uring/detail/buffer_ring.hpp>
@@ -121,6 +122,17 @@ class UringEngine final : public EngineCore {
   }
   Result<Address> native_peer(int number) const override { return peer_address(number); }
   Result<Address> native_local(int number) const override { return local_address(number); }
+  Result<PeerCredentials> native_credentials(int number) const override {
+    return detail::peer_credentials(number);
+  }
+  Result<Address> prepare_listener(int number, const ListenOptions& options) override {
+    return prepare_listening_socket(number, options);
+  }
+  Result<int> duplicate_listener(int number) const override { return duplicate_descriptor(number); }
+  Result<void> transmit_sockets(Socket& socket, BytesView bytes,
+                                std::span<const NativeSocket> sockets) override {
+    return send_descriptors(socket.number, bytes, sockets);
+  }
 
   void wait_and_collect(Instant until) override;
   void dispatch_completions() override;

@@ -36,7 +36,7 @@ inline std::string drain(SendQueue& queue) {
 }
 
 /// One end: the transport, its link, and what came out of it on both sides.
-class TransportEnd final : public Transport::Link {
+class TransportEnd : public Transport::Link {
  public:
   explicit TransportEnd(std::unique_ptr<Transport> made, std::string host_name = {})
       : transport(std::move(made)), host_name_(std::move(host_name)) {}

@@ -70,6 +70,7 @@ Result<int> Streams::listen(HostIndex index, const Address& address, const Liste
   auto listener = std::make_unique<Listener>();
   listener->bound = bound;
   listener->options = options;
+  listener->credentials = host.credentials;
   listener->backlog = std::min(static_cast<std::size_t>(std::max(options.backlog, 0)), somaxconn);
   host.find(number)->listener = std::move(listener);
   if (bound.is_unix()) {
@@ -80,14 +81,20 @@ Result<int> Streams::listen(HostIndex index, const Address& address, const Liste
   return number;
 }
 
-void Streams::stop_listening(HostIndex index, int number) noexcept {
+void Streams::stop_listening(HostIndex index, int number, bool leave_file) noexcept {
   HostState& host = ground_.host(index);
   Descriptor* descriptor = host.find(number);
   if (descriptor == nullptr || !descriptor->listener) return;
   Listener& listener = *descriptor->listener;
   if (listener.bound.is_unix()) {
     const auto place = host.unix_paths.find(listener.bound.path());
-    if (place != host.unix_paths.end() && place->second == number) host.unix_paths.erase(place);
+    if (place != host.unix_paths.end() && place->second == number) {
+      if (leave_file && !listener.bound.path().starts_with('@')) {
+        place->second = -1;
+      } else {
+        host.unix_paths.erase(place);
+      }
+    }
   } else {
     const auto [begin, end] = host.listeners.equal_range(listener.bound.port());
     for (auto at = begin; at != end; ++at) {
@@ -111,6 +118,17 @@ void Streams::stop_listening(HostIndex index, int number) noexcept {
       free(*stream);
     }
   }
+}
+
+Result<Address> Streams::relisten(HostIndex index, int number, const ListenOptions& options) {
+  const Descriptor* descriptor = ground_.host(index).find(number);
+  if (descriptor == nullptr) return std::unexpected(system_error(EBADF, "adopt listener"));
+  if (!descriptor->listener) {
+    return std::unexpected(
+        Error{ErrorKind::invalid_argument, 0, "adopt listener", "the socket does not listen"});
+  }
+  descriptor->listener->options.accepted = options.accepted;
+  return descriptor->listener->bound;
 }
 
 int Streams::find_listener(HostIndex index, const Address& to, const Address& from) {
@@ -241,6 +259,7 @@ int Streams::connect(HostIndex index, int number, const Address& to) {
   stream.local = std::move(local);
   stream.ephemeral_port = ephemeral;
   stream.is_unix = to.is_unix();
+  stream.own_credentials = host.credentials;
   descriptor->kind = DescriptorKind::stream;
   descriptor->stream = stream.ref();
   apply(stream, descriptor->options);
@@ -335,6 +354,8 @@ void Streams::syn_arrives(Stream& stream) {
   other.local = stream.remote;
   other.remote = stream.local;
   other.is_unix = stream.is_unix;
+  other.remote_credentials = stream.own_credentials;
+  stream.remote_credentials = listener.credentials;
   ++listener.half_open;
   stream.peer = other.ref();
   // Linux repeats its answer for about so long and then forgets the attempt.
@@ -390,6 +411,18 @@ Result<Address> Streams::peer(HostIndex host, int number) {
     return std::unexpected(system_error(ENOTCONN, "peer"));
   }
   return stream->remote;
+}
+
+Result<PeerCredentials> Streams::credentials(HostIndex host, int number) {
+  const Stream* stream = of(host, number);
+  if (stream == nullptr || stream->state != StreamState::established) {
+    return std::unexpected(system_error(ENOTCONN, "peer credentials"));
+  }
+  if (!stream->is_unix) {
+    return std::unexpected(Error{ErrorKind::unsupported, 0, "peer credentials",
+                                 "only Unix sockets tell who is at their other end"});
+  }
+  return stream->remote_credentials;
 }
 
 }  // namespace hawser::sim::detail

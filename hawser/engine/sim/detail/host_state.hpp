@@ -63,6 +63,7 @@ struct StreamRef {
 struct Listener {
   Address bound;
   ListenOptions options;
+  PeerCredentials credentials;  // of the program, when it began to listen
   std::deque<StreamRef> ready;  // handshake done, not accepted yet
   unsigned half_open = 0;
   bool full() const noexcept { return ready.size() + half_open > backlog; }
@@ -134,6 +135,7 @@ class HostState {
   bool up = true;
   bool paused = false;
   std::size_t descriptor_limit = 65'536;
+  PeerCredentials credentials{1000, 1000, 1000};  // of programs that connect or listen from now on
   std::vector<Interface> interfaces;
   std::multimap<std::uint16_t, int> listeners;  // by port
   std::multimap<std::uint16_t, int> datagrams;  // by port, in the order of binding

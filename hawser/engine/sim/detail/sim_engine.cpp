@@ -207,7 +207,6 @@ void SimEngine::close_socket(Socket& socket, bool reset) noexcept {
     universe_.datagrams.close(host_, socket.number);
     return;
   }
-  if (socket.kind == SocketKind::listener) universe_.streams.stop_listening(host_, socket.number);
   universe_.streams.close(host_, socket.number, reset);
 }
 
@@ -240,6 +239,16 @@ Result<Address> SimEngine::native_peer(int number) const {
 Result<Address> SimEngine::native_local(int number) const {
   if (dead_) return host_is_down("local");
   return universe_.streams.local(host_, number);
+}
+
+Result<PeerCredentials> SimEngine::native_credentials(int number) const {
+  if (dead_) return host_is_down("peer credentials");
+  return universe_.streams.credentials(host_, number);
+}
+
+Result<Address> SimEngine::prepare_listener(int number, const ListenOptions& options) {
+  if (dead_) return host_is_down("adopt listener");
+  return universe_.streams.relisten(host_, number, options);
 }
 
 // ---- operations

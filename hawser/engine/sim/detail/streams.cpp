@@ -154,6 +154,8 @@ void Streams::close(HostIndex host, int number, bool reset) {
   if (descriptor == nullptr) return;
   ground_.trace.add(ground_.now, TraceKind::closed, static_cast<std::uint64_t>(number), host);
   Stream* stream = find(descriptor->stream);
+  // One that close() has stopped before has left its address: then this does nothing more.
+  if (descriptor->listener) stop_listening(host, number, true);
   state.free_descriptor(number);
   if (stream == nullptr) return;
   stream->descriptor = -1;

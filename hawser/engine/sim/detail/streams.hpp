@@ -44,6 +44,8 @@ struct Stream {
   int error = 0;
   Address local;
   Address remote;
+  PeerCredentials own_credentials;     // of the program that connected
+  PeerCredentials remote_credentials;  // Unix: of the program at the other end
 
   // Our direction: `out` holds first what is in flight (described by `wire`), then what waits.
   ByteBuffer out;
@@ -97,7 +99,10 @@ class Streams {
   // ---- calls; a negative int is an errno
   // ---------------------------------------------------------
   Result<int> listen(HostIndex host, const Address& address, const ListenOptions& options);
-  void stop_listening(HostIndex host, int number) noexcept;
+  /// Takes the listener's address away from it; the file of a Unix socket goes too, unless `leave`.
+  void stop_listening(HostIndex host, int number, bool leave_file = false) noexcept;
+  /// A socket that listens already gets a new owner and new options of accepted sockets.
+  Result<Address> relisten(HostIndex host, int number, const ListenOptions& options);
   /// Makes a stream that is not connected.
   Result<int> open(HostIndex host, const Address& to, const StreamOptions& options,
                    const std::optional<Address>& from);
@@ -122,6 +127,7 @@ class Streams {
   void configure(HostIndex host, int number, const StreamOptions& options);
   Result<Address> local(HostIndex host, int number);
   Result<Address> peer(HostIndex host, int number);
+  Result<PeerCredentials> credentials(HostIndex host, int number);
 
   // ---- for the world ---------------------------------------------------------------------------
   void handle(const Event& event);
