@@ -8,6 +8,8 @@
 //   handle_call(Message, From<R>)  -> void | Next | Task<>    answers later; Message::Reply names R
 //   handle_info(Info&)             -> void | Next             anything sent by send_info; Exit,
 //   Down timeout()                      -> void | Next             after keep().timeout(…)
+//   handle_timer(std::string_view) -> void | Next             a timer of start_timer, by its name
+//   handle_timer(std::string)      -> void | Next | Task<>    the same, with the name to keep
 //   handle_shutdown(const Reason&) -> void | Next | Task<>    its parent asks it to end (or has
 //                                                             ended); it stops itself when it is
 //                                                             ready. Without it: stops at once.
@@ -23,6 +25,7 @@
 
 #include <concepts>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -34,6 +37,11 @@ template <class H>
 concept HasInfo = requires(H& handler, Info& info) { handler.handle_info(info); };
 template <class H>
 concept HasTimeout = requires(H& handler) { handler.timeout(); };
+template <class H>
+concept HasTimer = requires(H& handler, std::string_view name) { handler.handle_timer(name); };
+template <class H>
+concept HasTimerCopy =
+    requires(H& handler, std::string name) { handler.handle_timer(std::move(name)); };
 template <class H>
 concept HasShutdown =
     requires(H& handler, const Reason& reason) { handler.handle_shutdown(reason); };
@@ -148,6 +156,19 @@ class HandlerProcess : public Base {
       detail::carry_out(*this, [&] { return place_->timeout(); });
     } else {
       this->stop(Reason::timeout("nothing came, and the handler has no timeout()"));
+    }
+  }
+  void deliver_timer(std::string_view name) override {
+    if constexpr (HasTimer<H>) {
+      using Answer = decltype(place_->handle_timer(name));
+      static_assert(!detail::is_task<std::remove_cvref_t<Answer>>,
+                    "a coroutine outlives the view of its timer's name: let handle_timer take a "
+                    "std::string");
+      detail::carry_out(*this, [&]() -> Answer { return place_->handle_timer(name); });
+    } else if constexpr (HasTimerCopy<H>) {
+      detail::carry_out(*this, [&] { return place_->handle_timer(std::string(name)); });
+    } else {
+      Base::deliver_timer(name);
     }
   }
   bool ends_in_its_own_time() const noexcept override { return HasShutdown<H>; }

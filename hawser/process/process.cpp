@@ -78,6 +78,12 @@ Process::Extras& Process::extras() {
   return *extras_;
 }
 
+Process::Rare& Process::rare() {
+  auto& rare = extras().rare;
+  if (rare == nullptr) rare = std::make_unique<Rare>();
+  return *rare;
+}
+
 std::uint64_t Process::next_id() noexcept { return ++extras().last_id; }
 
 // ---- fate
@@ -176,6 +182,7 @@ void Process::finish(Reason reason) noexcept {
     if (extras_ != nullptr) {
       extras_->tasks.clear();  // before the handler, whose members they use
       extras_->timers.clear();
+      if (extras_->rare != nullptr) extras_->rare->timers.clear();
       extras_->idle.cancel();
     }
     destroy_handler();
@@ -272,6 +279,7 @@ void Process::set_suspended(bool suspended) {
   if (!suspended && extras_ != nullptr) {
     mailbox_.prepend(extras_->deferred);
     if (!mailbox_.empty()) scheduler_->schedule(*this);
+    release_parked_timers();
   }
   on_suspended(suspended);
 }
@@ -289,6 +297,7 @@ Process::Statistics Process::statistics() const noexcept {
     statistics.tasks = extras_->tasks.size();
     statistics.dropped = extras_->dropped;
     statistics.unexpected = extras_->unexpected;
+    statistics.timers = timer_count();
   }
   return statistics;
 }

@@ -14,6 +14,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -61,6 +62,15 @@ enum class MailboxOverflow : std::uint8_t {
 struct MailboxLimit {
   std::uint32_t messages = 1'000'000;  ///< waiting messages, at least 1; signals do not count
   MailboxOverflow overflow = MailboxOverflow::reject;
+};
+
+/// How often a named timer comes.
+enum class TimerMode : std::uint8_t {
+  once,
+  /// At the start plus one, two, three … periods, however late a beat was handled: it does not
+  /// drift. Beats that fell due meanwhile (a busy scheduler, a suspension) are skipped, not made up
+  /// for.
+  periodic,
 };
 
 namespace detail {
@@ -131,6 +141,21 @@ class Process {
   /// True when it was still to come.
   bool cancel_timer(TimerId timer);
 
+  // ---- named timers (named_timers.cpp)
+  // -------------------------------------------------------------
+
+  /// Calls handle_timer(name) after `length` (1 ms steps, never early), once or every `length`.
+  /// Starting a name that runs already replaces it. Independent of traffic and of keep().timeout():
+  /// neither restarts nor cancels the other. While suspended nothing fires: a `once` that fell due
+  /// comes at resume, a `periodic` one at its next beat after it. Throws std::invalid_argument for
+  /// a period below 1 ms.
+  void start_timer(std::string_view name, Duration length, TimerMode mode = TimerMode::once);
+  /// True when it was armed. Its handle_timer does not come any more, also when it was due already.
+  bool cancel_timer(std::string_view name);
+  /// Until it fires next; zero when it is due; nothing when no such timer is armed.
+  std::optional<Duration> timer_left(std::string_view name) const;
+  std::size_t timer_count() const noexcept;
+
   // ---- used by the layers above
   // ----------------------------------------------------------------------
 
@@ -161,6 +186,7 @@ class Process {
     Duration age{};
     std::size_t links = 0;
     std::size_t tasks = 0;
+    std::size_t timers = 0;  ///< named ones
     bool suspended = false;
     bool traced = false;
   };
@@ -186,6 +212,8 @@ class Process {
   virtual void initialise() = 0;
   /// The handler's timeout().
   virtual void deliver_timeout() = 0;
+  /// The handler's handle_timer(name); the name is valid for this call.
+  virtual void deliver_timer(std::string_view name) { count_unexpected(name); }
   /// The handler's terminate(reason): called once, for every end of a process whose init came
   /// through, but for kill(). (One that ends because a linked process was killed has it called.)
   virtual void terminate_handler(const Reason& reason) = 0;
@@ -215,8 +243,12 @@ class Process {
 
   enum class State : std::uint8_t { starting, running, ended };
   struct Extras;  // what an idle connection does not have: links, monitors, tasks, timers, a name
+  struct Rare;    // and what few processes with extras have: named timers
   class IdleTimer;
+  class NamedTimer;
   Extras& extras();
+  Rare& rare();
+  void release_parked_timers();
 
   void run_message(std::unique_ptr<Message> message);
   void finish(Reason reason) noexcept;

@@ -10,6 +10,7 @@
 #include <hawser/process/spawn.hpp>
 #include <hawser/process/task.hpp>
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -57,6 +58,19 @@ class Self {
     return process_->send_after(delay, std::make_unique<InfoMessage<T>>(std::move(value)));
   }
   bool cancel_timer(Process::TimerId timer) const { return process_->cancel_timer(timer); }
+
+  /// Calls handle_timer(name) after `length`, once or every `length`; replaces a timer of that
+  /// name. See Process::start_timer.
+  void start_timer(std::string_view timer, Duration length,
+                   TimerMode mode = TimerMode::once) const {
+    process_->start_timer(timer, length, mode);
+  }
+  /// True when it was armed; then it does not come any more.
+  bool cancel_timer(std::string_view timer) const { return process_->cancel_timer(timer); }
+  /// Until it fires next; nothing when no such timer is armed.
+  std::optional<Duration> timer_left(std::string_view timer) const {
+    return process_->timer_left(timer);
+  }
 
   /// Starts a process on this scheduler, unlinked. Its init has run when this returns; the error
   /// tells why it did not come to life.
