@@ -6,8 +6,13 @@
 //   handle_cast(Message)           -> void | Next | Task<>    overload by message type
 //   handle_call(Message)           -> Reply | Task<Reply> | Replied<Reply>
 //   handle_call(Message, From<R>)  -> void | Next | Task<>    answers later; Message::Reply names R
-//   handle_info(Info&)             -> void | Next             anything sent by send_info; Exit,
-//   Down timeout()                      -> void | Next             after keep().timeout(…)
+//   handle_info(Info&)             -> void | Next             what send_info sent, and Exit, Down
+//   handle_event(const T&)         -> void | Next | Task<>    what is published to a group it has
+//                                                             joined; may take a const Event& too.
+//                                                             Several: list the types in
+//                                                             `using Events = EventTypes<T, U>`
+//   handle_event(Event&)           -> void | Next | Task<>    events of any other type
+//   timeout()                      -> void | Next             after keep().timeout(…)
 //   handle_timer(std::string_view) -> void | Next             a timer of start_timer, by its name
 //   handle_timer(std::string)      -> void | Next | Task<>    the same, with the name to keep
 //   handle_shutdown(const Reason&) -> void | Next | Task<>    its parent asks it to end (or has
@@ -18,6 +23,7 @@
 //   describe() const               -> std::string             its state in words, for the observer
 #pragma once
 
+#include <hawser/process/detail/event_delivery.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/next.hpp>
 #include <hawser/process/process.hpp>
@@ -136,6 +142,11 @@ class HandlerProcess : public Base {
     } else {
       this->count_unexpected(info.type_name());
     }
+  }
+
+  void deliver_event(Event& event) override {
+    this->enter_callback("handle_event");
+    if (!detail::deliver_event_to(*this, *place_, event)) this->count_unexpected(event.type_name());
   }
 
   std::string describe_state() override {

@@ -182,13 +182,16 @@ void Process::finish(Reason reason) noexcept {
     if (extras_ != nullptr) {
       extras_->tasks.clear();  // before the handler, whose members they use
       extras_->timers.clear();
-      if (extras_->rare != nullptr) extras_->rare->timers.clear();
+      if (extras_->rare != nullptr) {
+        extras_->rare->timers.clear();
+        release_groups();
+      }
       extras_->idle.cancel();
     }
     destroy_handler();
   }
   if (reason.kind() == Reason::Kind::crash) report_crash(reason);
-  if (!name().empty()) scheduler_->system().registry().remove(name(), pid());
+  release_name();
   const Pid self = pid();
   if (!initialised) parent_ = {};  // spawn's answer tells the parent
   notify_relations(reason);
@@ -200,6 +203,13 @@ void Process::finish(Reason reason) noexcept {
       message->undelivered(self, reason);
     }
   stop_reason_ = std::move(reason);
+}
+
+void Process::release_name() noexcept {
+  if (name().empty()) return;
+  RegistryScope* scope = extras_->rare == nullptr ? nullptr : extras_->rare->scope.get();
+  if (scope == nullptr) scope = &scheduler_->system().registry();
+  scope->unregister_name(name(), pid());
 }
 
 void Process::report_crash(const Reason& reason) const {

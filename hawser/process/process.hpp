@@ -3,7 +3,9 @@
 // Every member belongs to the scheduler's thread.
 #pragma once
 
+#include <hawser/base/result.hpp>
 #include <hawser/base/time.hpp>
+#include <hawser/process/event.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/message.hpp>
 #include <hawser/process/next.hpp>
@@ -17,10 +19,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hawser {
 
 class Scheduler;
+namespace detail {
+class GroupTable;
+}
 template <class T>
 class Task;
 
@@ -127,6 +133,8 @@ class Process {
   void demonitor(MonitorId monitor);
   Pid parent() const noexcept { return parent_; }
   std::size_t link_count() const noexcept;
+  /// This end's view: an exit of `other` would mean something here.
+  bool linked_to(Pid other) const noexcept;
 
   // ---- tasks and timers
   // ----------------------------------------------------------------------------
@@ -156,6 +164,19 @@ class Process {
   std::optional<Duration> timer_left(std::string_view name) const;
   std::size_t timer_count() const noexcept;
 
+  // ---- groups (group.cpp)
+  // ------------------------------------------------------------------------------------
+
+  /// From here on every publish to the group comes to handle_event, until leave_group or the end.
+  /// False when it was a member. Errors: invalid_argument (no name), overloaded (max_groups).
+  Result<bool> join_group(std::string_view group);
+  /// True when it was a member. What waits in the mailbox still comes.
+  bool leave_group(std::string_view group);
+  /// Answers the members; from here on each change comes as a GroupChange to handle_info.
+  Result<std::vector<Pid>> watch_group(std::string_view group);
+  /// True when it was watched. A change already under way may still come.
+  bool unwatch_group(std::string_view group);
+
   // ---- used by the layers above
   // ----------------------------------------------------------------------
 
@@ -172,6 +193,8 @@ class Process {
 
   /// Hands an Info to the handler's handle_info (or drops and counts it when there is none).
   virtual void deliver_info(Info& info) = 0;
+  /// Hands an event of a group to the handler's handle_event (or drops and counts it).
+  virtual void deliver_event(Event& event) { count_unexpected(event.type_name()); }
   Waiter* find_waiter(std::uint64_t id) noexcept;
   std::uint64_t next_id() noexcept;
 
@@ -232,23 +255,27 @@ class Process {
   friend class Scheduler;
   friend class Waiter;
   friend class CurrentProcess;
+  friend class detail::GroupTable;
   friend bool detail::begin_callback(Process& process) noexcept;
   friend void detail::end_callback(Process& process) noexcept;
   friend class ExitSignal;
   friend class LinkSignal;
   friend class UnlinkSignal;
+  friend class UnlinkedSignal;
   friend class MonitorSignal;
   friend class DemonitorSignal;
   friend class DownSignal;
 
   enum class State : std::uint8_t { starting, running, ended };
   struct Extras;  // what an idle connection does not have: links, monitors, tasks, timers, a name
-  struct Rare;    // and what few processes with extras have: named timers
+  struct Rare;    // and what few of those with extras have: named timers, groups, a scope
   class IdleTimer;
   class NamedTimer;
   Extras& extras();
   Rare& rare();
   void release_parked_timers();
+  void release_groups();
+  void release_name() noexcept;
 
   void run_message(std::unique_ptr<Message> message);
   void finish(Reason reason) noexcept;
@@ -257,6 +284,8 @@ class Process {
   void receive_exit(Pid from, const Reason& reason);
   void notify_relations(const Reason& reason) noexcept;
   void forget_link(Pid other) noexcept;
+  /// Its exit has come: true when that means anything.
+  bool lose_link(Pid other) noexcept;
   void join_parent();
   /// The process itself when it lives on this scheduler, else nullptr.
   Process* find_local(Pid other) const noexcept;

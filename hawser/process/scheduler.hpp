@@ -21,11 +21,19 @@ namespace hawser {
 
 class Engine;
 class Log;
+class RegistryScope;
 class System;
+namespace detail {
+class GroupTable;
+}
 
 struct SpawnOptions {
-  /// Registered in the System under this name; a taken name is an error that tells by whom.
+  /// Registered under this name from before init until the end; a taken name is an error that tells
+  /// by whom.
   std::string name{};
+  /// Where the name is unique: a Registry of your own (a group of names), a PrefixedScope, a scope
+  /// that you implement; nullptr: the System's registry.
+  std::shared_ptr<RegistryScope> scope{};
   /// Linked to this process from its first moment on (see Process::parent).
   Pid parent{};
   bool trap_exit = false;
@@ -99,6 +107,8 @@ class Scheduler final : public Loop {
   /// Puts it in the run queue unless it is there.
   void schedule(Process& process) noexcept;
 
+  detail::GroupTable& group_table() noexcept { return *group_table_; }
+
   /// Ends every process that is left by force and finishes the loop.
   void finish();
   bool finished() const noexcept { return finished_; }
@@ -127,6 +137,7 @@ class Scheduler final : public Loop {
   void drain_inbox();
   void run_processes();
   void run_process(Process& process);
+  Result<void> register_name(Process& process, const SpawnOptions& options);
   void remove(Process& process) noexcept;
   void bury() noexcept;
   /// A callback begins or has ended, on whatever path it was reached.
@@ -140,6 +151,7 @@ class Scheduler final : public Loop {
   SchedulerOptions options_;
   std::unique_ptr<Engine> engine_;
   TimerWheel timers_;
+  std::unique_ptr<detail::GroupTable> group_table_;
   Inbox inbox_;
   std::vector<Slot> slots_;
   std::uint32_t first_free_ = UINT32_MAX;

@@ -3,7 +3,9 @@
 // Internal to the process layer.
 #pragma once
 
+#include <hawser/process/detail/group_table.hpp>
 #include <hawser/process/process.hpp>
+#include <hawser/process/registry_scope.hpp>
 #include <hawser/process/task.hpp>
 #include <hawser/process/timer_wheel.hpp>
 
@@ -62,13 +64,20 @@ class Process::NamedTimer final : public Timer {
 
 struct Process::Rare {
   std::map<std::string, NamedTimer, std::less<>> timers;  // nodes stay where they are
+  std::vector<detail::Membership> memberships;
+  std::set<std::string, std::less<>> watched_groups;
+  std::shared_ptr<RegistryScope> scope;  // of the name, unless it is the System's registry
 };
+
+/// The state of a link that holds; ids of unlinks are never zero.
+inline constexpr std::uint64_t link_holds = 0;
 
 struct Process::Extras {
   explicit Extras(Process& process) noexcept : idle(process) {}
 
   std::string name;
-  std::set<Pid> links;
+  /// `link_holds`, or the id of our unlink that the other end has not acknowledged.
+  std::map<Pid, std::uint64_t> links;
   std::map<MonitorId, Pid> monitors;             // whom this process watches
   std::set<std::pair<Pid, MonitorId>> watchers;  // who watches this process
   Waiter* waiters = nullptr;
