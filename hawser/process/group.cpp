@@ -44,9 +44,9 @@ Result<Groups::Entry*> Groups::entry(std::string_view group) {
   const auto found = groups_.find(group);
   if (found != groups_.end()) return &found->second;
   if (groups_.size() >= limit_)
-    return std::unexpected(Error{
-        ErrorKind::overloaded, 0, "group",
-        fmt::format("there are {} groups, the System's limit (max_groups)", groups_.size())});
+    return std::unexpected(
+        Error{ErrorKind::overloaded, 0, "group",
+              fmt::format("there are {} groups, the System's limit (max_groups)", groups_.size())});
   return &groups_.try_emplace(std::string(group)).first->second;
 }
 
@@ -122,8 +122,7 @@ void publish_event(System& system, const Event& event, Pid except) {
   }
   for (const Pid one : system.groups().one_a_scheduler(event.group())) {
     Scheduler& scheduler = *one.scheduler;
-    scheduler.post(
-        [&scheduler, event, except] { scheduler.group_table().deliver(event, except); });
+    scheduler.post([&scheduler, event, except] { scheduler.group_table().deliver(event, except); });
   }
 }
 
@@ -162,8 +161,7 @@ bool Process::unwatch_group(std::string_view group) {
 void Process::release_groups() {
   scheduler_->group_table().leave_all(*this);
   auto& rare = *extras_->rare;
-  for (const auto& group : rare.watched_groups)
-    scheduler_->system().groups().unwatch(group, pid());
+  for (const auto& group : rare.watched_groups) scheduler_->system().groups().unwatch(group, pid());
   rare.watched_groups.clear();
 }
 

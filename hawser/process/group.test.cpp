@@ -224,22 +224,23 @@ TEST(Groups, AllMembersShareOneCopyOfTheValue) {
   });
 }
 
+struct Both {
+  testing::Events* events;
+  using Events = EventTypes<Chat, Left>;
+  void init() { ASSERT_TRUE(self().join("room")); }
+  void handle_event(const Chat& chat, const Event& event) {
+    events->add("chat " + chat.text + " in " + std::string(event.group()));
+  }
+  Next handle_event(const Left& left) {
+    events->add("left " + std::to_string(left.who));
+    return keep();
+  }
+  void handle_event(Event& event) {
+    events->add("other " + std::to_string(event.get<int>() == nullptr ? 0 : *event.get<int>()));
+  }
+};
+
 TEST(Groups, SeveralTypesAreListedAndACatchAllTakesTheRest) {
-  struct Both {
-    testing::Events* events;
-    using Events = EventTypes<Chat, Left>;
-    void init() { ASSERT_TRUE(self().join("room")); }
-    void handle_event(const Chat& chat, const Event& event) {
-      events->add("chat " + chat.text + " in " + std::string(event.group()));
-    }
-    Next handle_event(const Left& left) {
-      events->add("left " + std::to_string(left.who));
-      return keep();
-    }
-    void handle_event(Event& event) {
-      events->add("other " + std::to_string(event.get<int>() == nullptr ? 0 : *event.get<int>()));
-    }
-  };
   in_worlds([](ProcessWorld& w) {
     ASSERT_TRUE(w.system.spawn_on<Both>(w.on(1), {}, &w.events));
     publish(w.system, "room", Chat{"hello"});
@@ -362,17 +363,15 @@ TEST(Groups, AWatcherIsToldOfEachChange) {
   in_worlds([](ProcessWorld& w) {
     auto a = guest(w, "a", 0), b = guest(w, "b", 1), watcher = guest(w, "w", 2);
     join(w, a, "room");
-    in(w, watcher, [&] {
-      EXPECT_EQ(self().watch_group("room").value(), (std::vector<Pid>{a.pid()}));
-    });
+    in(w, watcher,
+       [&] { EXPECT_EQ(self().watch_group("room").value(), (std::vector<Pid>{a.pid()})); });
     join(w, b, "room");
     in(w, a, [] { self().leave("room"); });
     send_exit(b.pid(), Reason::killed());
     w.settle();
-    EXPECT_EQ(w.events.with("w "),
-              (std::vector<std::string>{"w joined room " + b.pid().text(),
-                                        "w left room " + a.pid().text(),
-                                        "w left room " + b.pid().text()}));
+    EXPECT_EQ(w.events.with("w "), (std::vector<std::string>{"w joined room " + b.pid().text(),
+                                                             "w left room " + a.pid().text(),
+                                                             "w left room " + b.pid().text()}));
     in(w, watcher, [] {
       EXPECT_TRUE(self().unwatch_group("room"));
       EXPECT_FALSE(self().unwatch_group("room"));

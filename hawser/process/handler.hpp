@@ -21,6 +21,8 @@
 //                                                             A suspended process is resumed first
 //   terminate(const Reason&)       -> void                    last of all, unless killed by force
 //   describe() const               -> std::string             its state in words, for the observer
+//                                                             and the crash report; hidden there by
+//                                                             static constexpr bool redact_state
 #pragma once
 
 #include <hawser/process/detail/event_delivery.hpp>
@@ -57,6 +59,9 @@ template <class H>
 concept HasDescribe = requires(const H& handler) {
   { handler.describe() } -> std::convertible_to<std::string>;
 };
+/// `static constexpr bool redact_state = true;`: describe() is kept from logs and the observer.
+template <class H>
+concept RedactsState = requires { requires H::redact_state; };
 template <class H, class M>
 concept HandlesCast = requires(H& handler, M message) { handler.handle_cast(std::move(message)); };
 
@@ -150,7 +155,9 @@ class HandlerProcess : public Base {
   }
 
   std::string describe_state() override {
-    if constexpr (HasDescribe<H>) {
+    if constexpr (HasDescribe<H> && RedactsState<H>) {
+      return place_.there() ? "(redacted)" : std::string{};
+    } else if constexpr (HasDescribe<H>) {
       return place_.there() ? place_->describe() : std::string{};
     } else {
       return Base::describe_state();

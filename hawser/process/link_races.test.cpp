@@ -63,9 +63,8 @@ TEST(LinkRaces, BothEndsAgreeWhateverCrosses) {
             const auto one = actors[random.below(4)], other = actors[random.below(4)];
             if (one == other) continue;
             const bool links = random.below(2) == 0;
-            one.cast(Do{[links, other] {
-              links ? self().link(other.pid()) : self().unlink(other.pid());
-            }});
+            one.cast(Do{
+                [links, other] { links ? self().link(other.pid()) : self().unlink(other.pid()); }});
             const auto steps = random.below(8);
             for (std::uint64_t i = 0; i < steps; ++i) world.step();
           }
@@ -73,17 +72,17 @@ TEST(LinkRaces, BothEndsAgreeWhateverCrosses) {
           expect_agreement(w, actors);
           if (::testing::Test::HasFailure()) return;
         }
-        for (const auto& actor : actors) EXPECT_TRUE(w.events.with("a0 exit").empty());
+        EXPECT_TRUE(w.events.with("a0 exit").empty());
 
         // Now one ends: exactly those linked to it hear of it, once.
         const auto dying = actors[1 + random.below(2)];
         std::vector<bool> expected;
-        for (const auto& actor : actors)
-          expected.push_back(linked(w, actor.pid(), dying.pid()));
+        for (const auto& actor : actors) expected.push_back(linked(w, actor.pid(), dying.pid()));
         dying.cast(Do{[] { self().stop(Reason::closed()); }});
         w.settle();
         for (std::size_t i = 0; i < actors.size(); ++i) {
-          EXPECT_EQ(w.events.count("a" + std::to_string(i) + " exit closed"), expected[i] ? 1U : 0U);
+          EXPECT_EQ(w.events.count("a" + std::to_string(i) + " exit closed"),
+                    expected[i] ? 1U : 0U);
         }
       },
       seeds());
@@ -115,7 +114,9 @@ TEST(LinkRaces, NoExitComesAfterAnUnlinkEvenWhenEndsCross) {
           silent = w.events.with("a exit").empty();
         }});
         w.settle();
-        if (silent) EXPECT_TRUE(w.events.with("a exit").empty());
+        if (silent) {
+          EXPECT_TRUE(w.events.with("a exit").empty());
+        }
         EXPECT_LE(w.events.with("a exit").size(), 1U);
         bool found = true;
         ASSERT_TRUE(w.system.run_on(a.pid().scheduler->number(), [&](Scheduler& scheduler) {

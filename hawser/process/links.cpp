@@ -37,6 +37,7 @@ void kill_by_force(Pid target) {
 class Signal : public Message {
  public:
   bool is_signal() const noexcept final { return true; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::signal; }
 };
 
 /// `from` ended with `reason`, or called exit(). `linked`: only means something while the link
@@ -75,6 +76,7 @@ class ExitSignal final : public Signal {
     receiver.receive_exit(from_, reason_);
   }
   std::string_view describe() const noexcept override { return "exit signal"; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::exit; }
 
  private:
   Pid from_;
@@ -147,6 +149,7 @@ class DownSignal final : public Signal {
     receiver.deliver_info(info);
   }
   std::string_view describe() const noexcept override { return "Down"; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::info; }
 
  private:
   Down down_;
@@ -310,7 +313,8 @@ void Process::notify_relations(const Reason& reason) noexcept {
   if (parent_) Scheduler::send(parent_, std::make_unique<ExitSignal>(self, reason, true));
   if (extras_ == nullptr) return;
   for (const auto& [link, state] : extras_->links)
-    if (state == link_holds) Scheduler::send(link, std::make_unique<ExitSignal>(self, reason, true));
+    if (state == link_holds)
+      Scheduler::send(link, std::make_unique<ExitSignal>(self, reason, true));
   for (const auto& [watcher, id] : extras_->watchers)
     Scheduler::send(watcher, std::make_unique<DownSignal>(Down{id, self, reason}));
   for (const auto& [id, target] : extras_->monitors)

@@ -139,8 +139,7 @@ TEST(Scopes, AScopeThatThrowsLeavesTheSchedulerWhole) {
     const auto ledger = std::make_shared<Ledger>();
     auto a = w.actor("a", 1);
     w.in(a, [&] {
-      EXPECT_THROW(static_cast<void>(
-                       self().spawn<Clock>({.name = "forbidden", .scope = ledger})),
+      EXPECT_THROW(static_cast<void>(self().spawn<Clock>({.name = "forbidden", .scope = ledger})),
                    std::runtime_error);
       auto other = self().spawn<Clock>({.name = "allowed", .scope = ledger});
       ASSERT_TRUE(other.has_value());
@@ -159,8 +158,7 @@ TEST(Scopes, ANameIsFreeBeforeAnybodyHearsOfTheEnd) {
       Events* events;
       void init() { self().monitor(watched); }
       void handle_info(Info& info) {
-        if (info.get<Down>() != nullptr)
-          events->add(rooms->find("clock") ? "still taken" : "free");
+        if (info.get<Down>() != nullptr) events->add(rooms->find("clock") ? "still taken" : "free");
       }
     };
     const auto rooms = std::make_shared<Registry>();

@@ -68,6 +68,7 @@ void Process::NamedTimer::fire() {
   } else {
     process.rare().timers.erase(process.rare().timers.find(name_));
   }
+  if (process.traced_) process.trace(TraceKind::timer, name);
   scheduler.enter();  // keeps `process` in memory
   // A callback cancels the idle time-out, but a timer is no traffic.
   const bool idle_armed = std::exchange(process.timeout_armed_, false);

@@ -11,6 +11,7 @@
 #include <hawser/process/next.hpp>
 #include <hawser/process/pid.hpp>
 #include <hawser/process/reason.hpp>
+#include <hawser/process/trace.hpp>
 #include <hawser/process/type_name.hpp>
 
 #include <coroutine>
@@ -220,10 +221,18 @@ class Process {
   bool suspended() const noexcept { return suspended_; }
   /// A timer that falls due for a suspended process looks again after this, until it is resumed.
   static constexpr Duration suspended_recheck = 20ms;
-  /// Writes one log line an event of this process (message in, exit, timer) while on.
-  void set_traced(bool traced) noexcept { traced_ = traced; }
+  // ---- tracing (trace.cpp)
+  // -----------------------------------------------------------------------------------
+
+  /// Writes one log line an event of this process while on.
+  void set_traced(bool traced);
+  /// Sends its events where the options say, from now on; nullptr: nowhere.
+  void trace_with(std::shared_ptr<const TraceOptions> options);
   bool traced() const noexcept { return traced_; }
-  void trace(std::string_view event, std::string_view what) const;
+  /// Raises an event. Whoever has to put `what` together asks traced() first.
+  void trace(TraceKind kind, std::string_view what);
+  /// Nothing when it is not traced.
+  std::optional<TraceReport> trace_report() const;
 
   void set_mailbox_limit(MailboxLimit limit) noexcept { mailbox_limit_ = limit; }
   void count_unexpected(std::string_view what);
@@ -275,6 +284,7 @@ class Process {
   Rare& rare();
   void release_parked_timers();
   void release_groups();
+  void stop_tracing() noexcept;
   void release_name() noexcept;
 
   void run_message(std::unique_ptr<Message> message);
@@ -290,7 +300,9 @@ class Process {
   /// The process itself when it lives on this scheduler, else nullptr.
   Process* find_local(Pid other) const noexcept;
   void after_callback() noexcept;
-  void report_crash(const Reason& reason) const;
+  void report_crash(const Reason& reason, std::string_view state) const;
+  /// What the crash report says of the handler; the handler is still there.
+  std::string state_for_report() noexcept;
   void cancel_idle_timeout() noexcept;
   void set_idle_timeout(Duration length);
   void reap_tasks();

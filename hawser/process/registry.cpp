@@ -6,9 +6,9 @@
 namespace hawser {
 
 Error name_taken(std::string_view name, Pid owner, std::string_view owner_label) {
-  return {ErrorKind::already_exists, 0, "register",
-          fmt::format("the name \"{}\" is taken by process {} ({})", name, owner.text(),
-                      owner_label)};
+  return {
+      ErrorKind::already_exists, 0, "register",
+      fmt::format("the name \"{}\" is taken by process {} ({})", name, owner.text(), owner_label)};
 }
 
 Error name_unknown(std::string_view name) {

@@ -36,9 +36,9 @@ Error name_taken(std::string_view name, Pid owner, std::string_view owner_label)
 /// The error for a name that nobody has.
 Error name_unknown(std::string_view name);
 
-/// The names of another scope that begin with a prefix: "room 7" in PrefixedScope(registry, "chat/")
-/// is "chat/room 7" there, so that whoever looks into the registry sees it. `outer` must outlive
-/// this; the System's registry outlives all processes.
+/// The names of another scope that begin with a prefix: "room 7" in PrefixedScope(registry,
+/// "chat/") is "chat/room 7" there, so that whoever looks into the registry sees it. `outer` must
+/// outlive this; the System's registry outlives all processes.
 class PrefixedScope final : public RegistryScope {
  public:
   PrefixedScope(RegistryScope& outer, std::string prefix)

@@ -153,7 +153,8 @@ void Scheduler::run_process(Process& process) {
         continue;
       }
       if (process.timeout_armed_ && !message->is_signal()) process.cancel_idle_timeout();
-      if (process.traced_) process.trace("message", message->describe());
+      if (process.traced_) [[unlikely]]
+        process.trace(message->trace_kind(), message->describe());
       ++process.handled_;
       message_ = message.get();
       pulse_.callbacks.store(++pulse_count_, std::memory_order_relaxed);
@@ -217,7 +218,10 @@ bool Scheduler::send(Pid target, std::unique_ptr<Message> message) {
     message->undelivered(target, Reason::no_process());
     return false;
   }
-  if (scheduler == current_scheduler) {
+  Scheduler* const here = current_scheduler;
+  if (here != nullptr && here->traced_ != 0) [[unlikely]]
+    here->trace_out(target, *message);
+  if (scheduler == here) {
     Process* process = scheduler->find(target);
     if (process == nullptr) {
       message->undelivered(target, Reason::no_process());
@@ -233,6 +237,12 @@ bool Scheduler::send(Pid target, std::unique_ptr<Message> message) {
   message->target_generation_ = target.generation;
   if (scheduler->inbox_.push(message.release())) scheduler->engine_->wake();
   return true;
+}
+
+void Scheduler::trace_out(Pid target, const Message& message) {
+  if (running_ == nullptr || !running_->traced_) return;
+  running_->trace(TraceKind::message_out,
+                  fmt::format("{} to {}", message.describe(), target.text()));
 }
 
 void Scheduler::post(std::move_only_function<void()> work) {
@@ -354,6 +364,7 @@ Result<Pid> Scheduler::spawn(std::unique_ptr<Process> owned, const SpawnOptions&
   ++live_;
   ++depth_;  // keeps `process` in memory while its end is looked at below
   process.parent_ = options.parent;
+  if (options.trace != nullptr) process.trace_with(options.trace);
   process.run_callback("init", [&process] { process.initialise(); });
   Result<Pid> result = pid;
   if (process.alive()) {

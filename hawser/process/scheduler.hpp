@@ -38,6 +38,8 @@ struct SpawnOptions {
   Pid parent{};
   bool trap_exit = false;
   MailboxLimit mailbox{};
+  /// Traced from before init on. See sys::trace.
+  std::shared_ptr<const TraceOptions> trace{};
 };
 
 struct SchedulerOptions {
@@ -92,6 +94,11 @@ class Scheduler final : public Loop {
   /// Runs `work` on this scheduler's thread, outside of any process. Any thread.
   void post(std::move_only_function<void()> work);
 
+  /// One process more, or fewer, is traced here.
+  void traced_changed(int difference) noexcept {
+    traced_ = static_cast<std::uint32_t>(static_cast<int>(traced_) + difference);
+  }
+
   // ---- processes
   // -------------------------------------------------------------------------------------
 
@@ -134,6 +141,8 @@ class Scheduler final : public Loop {
   /// Keeps a message for when `process` is resumed.
   void defer(Process& process, std::unique_ptr<Message> message);
   static void drop_oldest(Mailbox& mailbox, Pid owner, const Reason& reason);
+  /// The running process sends `message`, and may be traced.
+  void trace_out(Pid target, const Message& message);
   void drain_inbox();
   void run_processes();
   void run_process(Process& process);
@@ -156,6 +165,7 @@ class Scheduler final : public Loop {
   std::vector<Slot> slots_;
   std::uint32_t first_free_ = UINT32_MAX;
   std::size_t live_ = 0;
+  std::uint32_t traced_ = 0;  // processes: most often none, and then sending looks no further
   Process* run_head_ = nullptr;
   Process* run_tail_ = nullptr;
   std::uint32_t run_count_ = 0;

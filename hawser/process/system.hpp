@@ -43,6 +43,8 @@ struct SystemOptions {
   /// Restarts of root children that are let pass within the period before the System gives up.
   unsigned root_intensity = 10;
   Duration root_period = 10s;
+  /// Bytes of a handler's describe() that a crash report shows; more is cut.
+  std::size_t crash_state_bytes = 4096;
   /// Process groups that there may be at a time; a join beyond it fails with overloaded.
   std::size_t max_groups = 1'000'000;
 };

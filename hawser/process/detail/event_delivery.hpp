@@ -91,7 +91,8 @@ concept TakesEvent = requires(H& handler, const T& value, const Event& event) {
 
 template <class H, class... T>
 bool deliver_listed(Process& process, H& handler, Event& event, EventTypes<T...>) {
-  static_assert((TakesEvent<H, T> && ...),
+  static_assert(
+      (TakesEvent<H, T> && ...),
       "each type of `using Events = hawser::EventTypes<…>` needs a handle_event(const T&)");
   return (deliver_event_as<T>(process, handler, event) || ...);
 }

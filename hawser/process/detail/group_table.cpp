@@ -19,6 +19,7 @@ class EventMessage final : public Message {
   explicit EventMessage(Event event) noexcept : event_(std::move(event)) {}
   void deliver(Process& receiver) override { receiver.deliver_event(event_); }
   std::string_view describe() const noexcept override { return event_.type_name(); }
+  TraceKind trace_kind() const noexcept override { return TraceKind::event; }
 
  private:
   Event event_;
@@ -100,9 +101,8 @@ void GroupTable::tell_others(const std::string& name, bool present) {
   for (unsigned number = 0; number < system.scheduler_count(); ++number) {
     if (number == here) continue;
     Scheduler& other = system.scheduler(number);
-    other.post([&other, name, here, present] {
-      other.group_table().set_elsewhere(name, here, present);
-    });
+    other.post(
+        [&other, name, here, present] { other.group_table().set_elsewhere(name, here, present); });
   }
 }
 

@@ -66,7 +66,8 @@ struct Process::Rare {
   std::map<std::string, NamedTimer, std::less<>> timers;  // nodes stay where they are
   std::vector<detail::Membership> memberships;
   std::set<std::string, std::less<>> watched_groups;
-  std::shared_ptr<RegistryScope> scope;  // of the name, unless it is the System's registry
+  std::shared_ptr<detail::Tracer> tracer;  // shared with a sink's call, which may switch it off
+  std::shared_ptr<RegistryScope> scope;    // of the name, unless it is the System's registry
 };
 
 /// The state of a link that holds; ids of unlinks are never zero.
