@@ -103,6 +103,7 @@ class AnswerMessage final : public Message {
     }
   }
   std::string_view describe() const noexcept override { return "answer to a call"; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::answer; }
   bool is_refusable() const noexcept override { return false; }
 
   Pid caller() const noexcept { return caller_; }
@@ -254,6 +255,7 @@ class CallMessage final : public Message {
   }
   void undelivered(Pid, const Reason& reason) noexcept override { from_.fail(call_error(reason)); }
   std::string_view describe() const noexcept override { return type_info<M>.name; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::call; }
 
  private:
   M request_;

@@ -6,16 +6,26 @@
 //   handle_cast(Message)           -> void | Next | Task<>    overload by message type
 //   handle_call(Message)           -> Reply | Task<Reply> | Replied<Reply>
 //   handle_call(Message, From<R>)  -> void | Next | Task<>    answers later; Message::Reply names R
-//   handle_info(Info&)             -> void | Next             anything sent by send_info; Exit,
-//   Down timeout()                      -> void | Next             after keep().timeout(…)
+//   handle_info(Info&)             -> void | Next             what send_info sent, and Exit, Down
+//   handle_event(const T&)         -> void | Next | Task<>    what is published to a group it has
+//                                                             joined; may take a const Event& too.
+//                                                             Several: list the types in
+//                                                             `using Events = EventTypes<T, U>`
+//   handle_event(Event&)           -> void | Next | Task<>    events of any other type
+//   timeout()                      -> void | Next             after keep().timeout(…)
+//   handle_timer(std::string_view) -> void | Next             a timer of start_timer, by its name
+//   handle_timer(std::string)      -> void | Next | Task<>    the same, with the name to keep
 //   handle_shutdown(const Reason&) -> void | Next | Task<>    its parent asks it to end (or has
 //                                                             ended); it stops itself when it is
 //                                                             ready. Without it: stops at once.
 //                                                             A suspended process is resumed first
 //   terminate(const Reason&)       -> void                    last of all, unless killed by force
 //   describe() const               -> std::string             its state in words, for the observer
+//                                                             and the crash report; hidden there by
+//                                                             static constexpr bool redact_state
 #pragma once
 
+#include <hawser/process/detail/event_delivery.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/next.hpp>
 #include <hawser/process/process.hpp>
@@ -23,6 +33,7 @@
 
 #include <concepts>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -35,6 +46,11 @@ concept HasInfo = requires(H& handler, Info& info) { handler.handle_info(info); 
 template <class H>
 concept HasTimeout = requires(H& handler) { handler.timeout(); };
 template <class H>
+concept HasTimer = requires(H& handler, std::string_view name) { handler.handle_timer(name); };
+template <class H>
+concept HasTimerCopy =
+    requires(H& handler, std::string name) { handler.handle_timer(std::move(name)); };
+template <class H>
 concept HasShutdown =
     requires(H& handler, const Reason& reason) { handler.handle_shutdown(reason); };
 template <class H>
@@ -43,6 +59,9 @@ template <class H>
 concept HasDescribe = requires(const H& handler) {
   { handler.describe() } -> std::convertible_to<std::string>;
 };
+/// `static constexpr bool redact_state = true;`: describe() is kept from logs and the observer.
+template <class H>
+concept RedactsState = requires { requires H::redact_state; };
 template <class H, class M>
 concept HandlesCast = requires(H& handler, M message) { handler.handle_cast(std::move(message)); };
 
@@ -130,8 +149,15 @@ class HandlerProcess : public Base {
     }
   }
 
+  void deliver_event(Event& event) override {
+    this->enter_callback("handle_event");
+    if (!detail::deliver_event_to(*this, *place_, event)) this->count_unexpected(event.type_name());
+  }
+
   std::string describe_state() override {
-    if constexpr (HasDescribe<H>) {
+    if constexpr (HasDescribe<H> && RedactsState<H>) {
+      return place_.there() ? "(redacted)" : std::string{};
+    } else if constexpr (HasDescribe<H>) {
       return place_.there() ? place_->describe() : std::string{};
     } else {
       return Base::describe_state();
@@ -148,6 +174,19 @@ class HandlerProcess : public Base {
       detail::carry_out(*this, [&] { return place_->timeout(); });
     } else {
       this->stop(Reason::timeout("nothing came, and the handler has no timeout()"));
+    }
+  }
+  void deliver_timer(std::string_view name) override {
+    if constexpr (HasTimer<H>) {
+      using Answer = decltype(place_->handle_timer(name));
+      static_assert(!detail::is_task<std::remove_cvref_t<Answer>>,
+                    "a coroutine outlives the view of its timer's name: let handle_timer take a "
+                    "std::string");
+      detail::carry_out(*this, [&]() -> Answer { return place_->handle_timer(name); });
+    } else if constexpr (HasTimerCopy<H>) {
+      detail::carry_out(*this, [&] { return place_->handle_timer(std::string(name)); });
+    } else {
+      Base::deliver_timer(name);
     }
   }
   bool ends_in_its_own_time() const noexcept override { return HasShutdown<H>; }

@@ -1,5 +1,15 @@
 // Links, monitors and exit signals. All of it travels as messages, so that a signal never overtakes
 // a message sent before it, on one scheduler or between two.
+//
+// Either end may link and unlink while signals of the other are under way. As in Erlang/OTP 24, an
+// unlink has an id and is acknowledged. Until then the end that unlinked knows that whatever comes
+// over the old link (a link signal sent before the other end heard of the unlink, an exit) means
+// nothing: the other end drops its side when it hears. So, whatever crosses, both ends agree in the
+// end:
+//   my side     link()            unlink()           LINK comes   UNLINK comes   ACK comes
+//   none        active, say LINK  -                  active       -, say ACK     -
+//   active      -                 pending, say UNL.  -            none, say ACK  -
+//   pending id  active, say LINK  -                  -            -, say ACK     none if it is id
 #include <hawser/process/detail/process_extras.hpp>
 #include <hawser/process/process.hpp>
 #include <hawser/process/scheduler.hpp>
@@ -27,6 +37,7 @@ void kill_by_force(Pid target) {
 class Signal : public Message {
  public:
   bool is_signal() const noexcept final { return true; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::signal; }
 };
 
 /// `from` ended with `reason`, or called exit(). `linked`: only means something while the link
@@ -37,7 +48,7 @@ class ExitSignal final : public Signal {
       : from_(from), reason_(std::move(reason)), linked_(linked) {}
   void deliver(Process& receiver) override {
     // A signal from outside every process (System::stop) reaches the root as its parent's would.
-    const bool is_parent = receiver.parent_ == from_;
+    const bool is_parent = receiver.parent_ == from_ && (from_ || !linked_);
     // As gen_server does: whoever traps exits still obeys its parent.
     const bool obeys = is_parent && reason_.kind() != Reason::Kind::normal &&
                        (receiver.trap_exit_ || receiver.ends_in_its_own_time());
@@ -50,9 +61,7 @@ class ExitSignal final : public Signal {
     }
     if (linked_) {
       // An unlink that crossed this signal on its way has won: nothing is left to react to.
-      if (!is_parent && (receiver.extras_ == nullptr || receiver.extras_->links.erase(from_) == 0))
-        return;
-      if (is_parent) receiver.parent_ = {};
+      if (!receiver.lose_link(from_)) return;
     }
     if (obeys) {
       if (!receiver.ends_in_its_own_time()) {
@@ -67,6 +76,7 @@ class ExitSignal final : public Signal {
     receiver.receive_exit(from_, reason_);
   }
   std::string_view describe() const noexcept override { return "exit signal"; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::exit; }
 
  private:
   Pid from_;
@@ -77,7 +87,9 @@ class ExitSignal final : public Signal {
 class LinkSignal final : public Signal {
  public:
   explicit LinkSignal(Pid from) noexcept : from_(from) {}
-  void deliver(Process& receiver) override { receiver.extras().links.insert(from_); }
+  void deliver(Process& receiver) override {
+    if (receiver.parent_ != from_) receiver.extras().links.try_emplace(from_, link_holds);
+  }
   void undelivered(Pid target, const Reason&) noexcept override {
     Scheduler::send(from_, std::make_unique<ExitSignal>(target, Reason::no_process(), true));
   }
@@ -87,14 +99,39 @@ class LinkSignal final : public Signal {
   Pid from_;
 };
 
-class UnlinkSignal final : public Signal {
+/// The other end has heard of the unlink with this id, or has ended.
+class UnlinkedSignal final : public Signal {
  public:
-  explicit UnlinkSignal(Pid from) noexcept : from_(from) {}
-  void deliver(Process& receiver) override { receiver.forget_link(from_); }
-  std::string_view describe() const noexcept override { return "unlink signal"; }
+  UnlinkedSignal(Pid from, std::uint64_t id) noexcept : from_(from), id_(id) {}
+  void deliver(Process& receiver) override {
+    if (receiver.extras_ == nullptr) return;
+    auto& links = receiver.extras_->links;
+    const auto found = links.find(from_);
+    if (found != links.end() && found->second == id_) links.erase(found);
+  }
+  std::string_view describe() const noexcept override { return "unlink acknowledgement"; }
 
  private:
   Pid from_;
+  std::uint64_t id_;
+};
+
+class UnlinkSignal final : public Signal {
+ public:
+  UnlinkSignal(Pid from, std::uint64_t id) noexcept : from_(from), id_(id) {}
+  void deliver(Process& receiver) override {
+    receiver.forget_link(from_);
+    acknowledge(receiver.pid());
+  }
+  void undelivered(Pid target, const Reason&) noexcept override { acknowledge(target); }
+  std::string_view describe() const noexcept override { return "unlink signal"; }
+
+ private:
+  void acknowledge(Pid self) const noexcept {
+    Scheduler::send(from_, std::make_unique<UnlinkedSignal>(self, id_));
+  }
+  Pid from_;
+  std::uint64_t id_;
 };
 
 class DownSignal final : public Signal {
@@ -112,6 +149,7 @@ class DownSignal final : public Signal {
     receiver.deliver_info(info);
   }
   std::string_view describe() const noexcept override { return "Down"; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::info; }
 
  private:
   Down down_;
@@ -161,12 +199,20 @@ void send_exit(Pid target, Reason reason) {
   Scheduler::send(target, std::make_unique<ExitSignal>(Pid{}, std::move(reason), false));
 }
 
+bool Process::linked_to(Pid other) const noexcept {
+  if (!other) return false;
+  if (parent_ == other) return true;
+  if (extras_ == nullptr) return false;
+  const auto found = extras_->links.find(other);
+  return found != extras_->links.end() && found->second == link_holds;
+}
+
 void Process::link(Pid other) {
-  if (other == pid() || other == parent_) return;
-  if (!extras().links.insert(other).second) return;
+  if (other == pid() || linked_to(other)) return;
+  extras().links.insert_or_assign(other, link_holds);
   // At home there is nothing between the two ends that could be overtaken: no message needed.
   if (Process* local = find_local(other)) {
-    local->extras().links.insert(pid());
+    local->extras().links.insert_or_assign(pid(), link_holds);
     return;
   }
   Scheduler::send(other, std::make_unique<LinkSignal>(pid()));
@@ -174,7 +220,7 @@ void Process::link(Pid other) {
 
 void Process::join_parent() {
   if (Process* parent = find_local(parent_)) {
-    parent->extras().links.insert(pid());
+    parent->extras().links.insert_or_assign(pid(), link_holds);
     return;
   }
   Scheduler::send(parent_, std::make_unique<LinkSignal>(pid()));
@@ -186,23 +232,43 @@ Process* Process::find_local(Pid other) const noexcept {
 
 void Process::unlink(Pid other) {
   // Without a link nothing is said: the other end may be linking itself to us just now.
-  if (parent_ != other && (extras_ == nullptr || !extras_->links.contains(other))) return;
+  if (!linked_to(other)) return;
   forget_link(other);
   if (other.scheduler == scheduler_) {
     // At once, as link() is at home: a signal still in the mailbox would undo a later link().
     if (Process* local = scheduler_->find(other)) local->forget_link(pid());
     return;
   }
-  Scheduler::send(other, std::make_unique<UnlinkSignal>(pid()));
+  const std::uint64_t id = next_id();
+  extras_->links.emplace(other, id);
+  Scheduler::send(other, std::make_unique<UnlinkSignal>(pid(), id));
 }
 
 void Process::forget_link(Pid other) noexcept {
   if (parent_ == other) parent_ = {};
-  if (extras_ != nullptr) extras_->links.erase(other);
+  if (extras_ == nullptr) return;
+  const auto found = extras_->links.find(other);
+  if (found != extras_->links.end() && found->second == link_holds) extras_->links.erase(found);
+}
+
+bool Process::lose_link(Pid other) noexcept {
+  if (other && parent_ == other) {
+    parent_ = {};
+    return true;
+  }
+  if (extras_ == nullptr) return false;
+  const auto found = extras_->links.find(other);
+  if (found == extras_->links.end()) return false;
+  const bool was_linked = found->second == link_holds;
+  extras_->links.erase(found);  // a pending one too: who has ended has heard enough
+  return was_linked;
 }
 
 std::size_t Process::link_count() const noexcept {
-  return (extras_ == nullptr ? 0 : extras_->links.size()) + (parent_ ? 1 : 0);
+  std::size_t count = parent_ ? 1 : 0;
+  if (extras_ != nullptr)
+    for (const auto& [other, state] : extras_->links) count += state == link_holds ? 1 : 0;
+  return count;
 }
 
 MonitorId Process::monitor(Pid target) {
@@ -246,8 +312,9 @@ void Process::notify_relations(const Reason& reason) noexcept {
   const Pid self = pid();
   if (parent_) Scheduler::send(parent_, std::make_unique<ExitSignal>(self, reason, true));
   if (extras_ == nullptr) return;
-  for (const Pid link : extras_->links)
-    Scheduler::send(link, std::make_unique<ExitSignal>(self, reason, true));
+  for (const auto& [link, state] : extras_->links)
+    if (state == link_holds)
+      Scheduler::send(link, std::make_unique<ExitSignal>(self, reason, true));
   for (const auto& [watcher, id] : extras_->watchers)
     Scheduler::send(watcher, std::make_unique<DownSignal>(Down{id, self, reason}));
   for (const auto& [id, target] : extras_->monitors)

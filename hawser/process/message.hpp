@@ -3,6 +3,7 @@
 #pragma once
 
 #include <hawser/process/pid.hpp>
+#include <hawser/process/trace.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -32,6 +33,9 @@ class Message {
 
   /// What a crash report and a trace call it.
   virtual std::string_view describe() const noexcept = 0;
+
+  /// What a trace says when it comes.
+  virtual TraceKind trace_kind() const noexcept { return TraceKind::message; }
 
   /// Signals of the runtime (exits, links, inspection) are handled while the process is suspended
   /// too, and no mailbox limit refuses them.

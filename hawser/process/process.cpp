@@ -78,6 +78,12 @@ Process::Extras& Process::extras() {
   return *extras_;
 }
 
+Process::Rare& Process::rare() {
+  auto& rare = extras().rare;
+  if (rare == nullptr) rare = std::make_unique<Rare>();
+  return *rare;
+}
+
 std::uint64_t Process::next_id() noexcept { return ++extras().last_id; }
 
 // ---- fate
@@ -137,6 +143,7 @@ void Process::IdleTimer::fire() {
     return;
   }
   process_.timeout_armed_ = false;
+  if (process_.traced_) process_.trace(TraceKind::timeout, "timeout");
   process_.run_callback("timeout", [this] { process_.deliver_timeout(); });
 }
 
@@ -160,8 +167,8 @@ void Process::finish(Reason reason) noexcept {
   if (state_ == State::ended) return;
   const bool initialised = state_ == State::running;
   state_ = State::ended;
-  if (traced_) trace("end", reason.text());
   const bool call_terminate = initialised && !by_force_;
+  std::string state;
   {
     const CurrentProcess current(*this, "terminate");
     try {
@@ -172,16 +179,25 @@ void Process::finish(Reason reason) noexcept {
       crash_from_current_exception();
       reason = stop_reason_;
     }
+    if (reason.kind() == Reason::Kind::crash) state = state_for_report();
     release_resources(reason);
     if (extras_ != nullptr) {
       extras_->tasks.clear();  // before the handler, whose members they use
       extras_->timers.clear();
+      if (extras_->rare != nullptr) {
+        extras_->rare->timers.clear();
+        release_groups();
+      }
       extras_->idle.cancel();
     }
     destroy_handler();
   }
-  if (reason.kind() == Reason::Kind::crash) report_crash(reason);
-  if (!name().empty()) scheduler_->system().registry().remove(name(), pid());
+  if (reason.kind() == Reason::Kind::crash) report_crash(reason, state);
+  if (traced_) {
+    trace(TraceKind::end, reason.text());
+    stop_tracing();
+  }
+  release_name();
   const Pid self = pid();
   if (!initialised) parent_ = {};  // spawn's answer tells the parent
   notify_relations(reason);
@@ -195,7 +211,30 @@ void Process::finish(Reason reason) noexcept {
   stop_reason_ = std::move(reason);
 }
 
-void Process::report_crash(const Reason& reason) const {
+void Process::release_name() noexcept {
+  if (name().empty()) return;
+  RegistryScope* scope = extras_->rare == nullptr ? nullptr : extras_->rare->scope.get();
+  if (scope == nullptr) scope = &scheduler_->system().registry();
+  scope->unregister_name(name(), pid());
+}
+
+std::string Process::state_for_report() noexcept {
+  if (!scheduler_->log().enabled(LogLevel::error)) return {};
+  std::string state;
+  try {
+    state = describe_state();
+  } catch (const std::exception& thrown) {
+    state = fmt::format("describe() threw: {}", thrown.what());
+  } catch (...) {
+    state = "describe() threw";
+  }
+  const std::size_t limit = scheduler_->system().options().crash_state_bytes;
+  if (state.size() > limit)
+    state = fmt::format("{}… ({} bytes)", std::string_view(state).substr(0, limit), state.size());
+  return state;
+}
+
+void Process::report_crash(const Reason& reason, std::string_view state) const {
   auto& log = scheduler_->log();
   if (!log.enabled(LogLevel::error)) return;
   std::string ancestors;
@@ -209,8 +248,15 @@ void Process::report_crash(const Reason& reason) const {
     if (process == nullptr) break;
     ancestor = process->parent_;
   }
-  log.error(label(), fmt::format("{} (pid {}, handler {}, under {})", reason.text(), pid().text(),
-                                 handler_type().name, ancestors.empty() ? "nobody" : ancestors));
+  std::string text = fmt::format("{} (pid {}, handler {}, under {})", reason.text(), pid().text(),
+                                 handler_type().name, ancestors.empty() ? "nobody" : ancestors);
+  if (!state.empty()) text += fmt::format(", state: {}", state);
+  if (const auto traced = trace_report(); traced && !traced->last.empty()) {
+    text += ", last events: ";
+    for (const auto& event : traced->last)
+      text += fmt::format("{} {}; ", to_string(event.kind), event.what);
+  }
+  log.error(label(), text);
 }
 
 // ---- tasks and timers
@@ -272,6 +318,7 @@ void Process::set_suspended(bool suspended) {
   if (!suspended && extras_ != nullptr) {
     mailbox_.prepend(extras_->deferred);
     if (!mailbox_.empty()) scheduler_->schedule(*this);
+    release_parked_timers();
   }
   on_suspended(suspended);
 }
@@ -289,12 +336,9 @@ Process::Statistics Process::statistics() const noexcept {
     statistics.tasks = extras_->tasks.size();
     statistics.dropped = extras_->dropped;
     statistics.unexpected = extras_->unexpected;
+    statistics.timers = timer_count();
   }
   return statistics;
-}
-
-void Process::trace(std::string_view event, std::string_view what) const {
-  scheduler_->log().info(label(), fmt::format("trace {}: {}", event, what));
 }
 
 void Process::count_unexpected(std::string_view what) {

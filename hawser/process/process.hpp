@@ -3,23 +3,31 @@
 // Every member belongs to the scheduler's thread.
 #pragma once
 
+#include <hawser/base/result.hpp>
 #include <hawser/base/time.hpp>
+#include <hawser/process/event.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/message.hpp>
 #include <hawser/process/next.hpp>
 #include <hawser/process/pid.hpp>
 #include <hawser/process/reason.hpp>
+#include <hawser/process/trace.hpp>
 #include <hawser/process/type_name.hpp>
 
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hawser {
 
 class Scheduler;
+namespace detail {
+class GroupTable;
+}
 template <class T>
 class Task;
 
@@ -61,6 +69,15 @@ enum class MailboxOverflow : std::uint8_t {
 struct MailboxLimit {
   std::uint32_t messages = 1'000'000;  ///< waiting messages, at least 1; signals do not count
   MailboxOverflow overflow = MailboxOverflow::reject;
+};
+
+/// How often a named timer comes.
+enum class TimerMode : std::uint8_t {
+  once,
+  /// At the start plus one, two, three … periods, however late a beat was handled: it does not
+  /// drift. Beats that fell due meanwhile (a busy scheduler, a suspension) are skipped, not made up
+  /// for.
+  periodic,
 };
 
 namespace detail {
@@ -118,6 +135,8 @@ class Process {
   void demonitor(MonitorId monitor);
   Pid parent() const noexcept { return parent_; }
   std::size_t link_count() const noexcept;
+  /// This end's view: an exit of `other` would mean something here.
+  bool linked_to(Pid other) const noexcept;
 
   // ---- tasks and timers
   // ----------------------------------------------------------------------------
@@ -131,6 +150,34 @@ class Process {
   TimerId send_after(Duration delay, std::unique_ptr<Message> message);
   /// True when it was still to come.
   bool cancel_timer(TimerId timer);
+
+  // ---- named timers (named_timers.cpp)
+  // -------------------------------------------------------------
+
+  /// Calls handle_timer(name) after `length` (1 ms steps, never early), once or every `length`.
+  /// Starting a name that runs already replaces it. Independent of traffic and of keep().timeout():
+  /// neither restarts nor cancels the other. While suspended nothing fires: a `once` that fell due
+  /// comes at resume, a `periodic` one at its next beat after it. Throws std::invalid_argument for
+  /// a period below 1 ms.
+  void start_timer(std::string_view name, Duration length, TimerMode mode = TimerMode::once);
+  /// True when it was armed. Its handle_timer does not come any more, also when it was due already.
+  bool cancel_timer(std::string_view name);
+  /// Until it fires next; zero when it is due; nothing when no such timer is armed.
+  std::optional<Duration> timer_left(std::string_view name) const;
+  std::size_t timer_count() const noexcept;
+
+  // ---- groups (group.cpp)
+  // ------------------------------------------------------------------------------------
+
+  /// From here on every publish to the group comes to handle_event, until leave_group or the end.
+  /// False when it was a member. Errors: invalid_argument (no name), overloaded (max_groups).
+  Result<bool> join_group(std::string_view group);
+  /// True when it was a member. What waits in the mailbox still comes.
+  bool leave_group(std::string_view group);
+  /// Answers the members; from here on each change comes as a GroupChange to handle_info.
+  Result<std::vector<Pid>> watch_group(std::string_view group);
+  /// True when it was watched. A change already under way may still come.
+  bool unwatch_group(std::string_view group);
 
   // ---- used by the layers above
   // ----------------------------------------------------------------------
@@ -152,6 +199,8 @@ class Process {
 
   /// Hands an Info to the handler's handle_info (or drops and counts it when there is none).
   virtual void deliver_info(Info& info) = 0;
+  /// Hands an event of a group to the handler's handle_event (or drops and counts it).
+  virtual void deliver_event(Event& event) { count_unexpected(event.type_name()); }
   Waiter* find_waiter(std::uint64_t id) noexcept;
   std::uint64_t next_id() noexcept;
 
@@ -166,6 +215,7 @@ class Process {
     Duration age{};
     std::size_t links = 0;
     std::size_t tasks = 0;
+    std::size_t timers = 0;  ///< named ones
     bool suspended = false;
     bool traced = false;
   };
@@ -176,10 +226,18 @@ class Process {
   bool suspended() const noexcept { return suspended_; }
   /// A timer that falls due for a suspended process looks again after this, until it is resumed.
   static constexpr Duration suspended_recheck = 20ms;
-  /// Writes one log line an event of this process (message in, exit, timer) while on.
-  void set_traced(bool traced) noexcept { traced_ = traced; }
+  // ---- tracing (trace.cpp)
+  // -----------------------------------------------------------------------------------
+
+  /// Writes one log line an event of this process while on.
+  void set_traced(bool traced);
+  /// Sends its events where the options say, from now on; nullptr: nowhere.
+  void trace_with(std::shared_ptr<const TraceOptions> options);
   bool traced() const noexcept { return traced_; }
-  void trace(std::string_view event, std::string_view what) const;
+  /// Raises an event. Whoever has to put `what` together asks traced() first.
+  void trace(TraceKind kind, std::string_view what);
+  /// Nothing when it is not traced.
+  std::optional<TraceReport> trace_report() const;
 
   void set_mailbox_limit(MailboxLimit limit) noexcept { mailbox_limit_ = limit; }
   void count_unexpected(std::string_view what);
@@ -197,6 +255,8 @@ class Process {
   virtual void initialise() = 0;
   /// The handler's timeout().
   virtual void deliver_timeout() = 0;
+  /// The handler's handle_timer(name); the name is valid for this call.
+  virtual void deliver_timer(std::string_view name) { count_unexpected(name); }
   /// The handler's terminate(reason): called once, for every end of a process whose init came
   /// through, but for kill(). (One that ends because a linked process was killed has it called.)
   virtual void terminate_handler(const Reason& reason) = 0;
@@ -215,20 +275,29 @@ class Process {
   friend class Scheduler;
   friend class Waiter;
   friend class CurrentProcess;
+  friend class detail::GroupTable;
   friend bool detail::begin_callback(Process& process) noexcept;
   friend bool detail::begin_quietly(Process& process) noexcept;
   friend void detail::end_callback(Process& process) noexcept;
   friend class ExitSignal;
   friend class LinkSignal;
   friend class UnlinkSignal;
+  friend class UnlinkedSignal;
   friend class MonitorSignal;
   friend class DemonitorSignal;
   friend class DownSignal;
 
   enum class State : std::uint8_t { starting, running, ended };
   struct Extras;  // what an idle connection does not have: links, monitors, tasks, timers, a name
+  struct Rare;    // and what few of those with extras have: named timers, groups, a scope
   class IdleTimer;
+  class NamedTimer;
   Extras& extras();
+  Rare& rare();
+  void release_parked_timers();
+  void release_groups();
+  void stop_tracing() noexcept;
+  void release_name() noexcept;
 
   template <class Body>
   void run_begun(const char* name, Body&& body);
@@ -239,11 +308,15 @@ class Process {
   void receive_exit(Pid from, const Reason& reason);
   void notify_relations(const Reason& reason) noexcept;
   void forget_link(Pid other) noexcept;
+  /// Its exit has come: true when that means anything.
+  bool lose_link(Pid other) noexcept;
   void join_parent();
   /// The process itself when it lives on this scheduler, else nullptr.
   Process* find_local(Pid other) const noexcept;
   void after_callback() noexcept;
-  void report_crash(const Reason& reason) const;
+  void report_crash(const Reason& reason, std::string_view state) const;
+  /// What the crash report says of the handler; the handler is still there.
+  std::string state_for_report() noexcept;
   void cancel_idle_timeout() noexcept;
   void set_idle_timeout(Duration length);
   void reap_tasks();

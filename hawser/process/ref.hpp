@@ -31,6 +31,7 @@ class CastMessage final : public Message {
     carry_out(receiver, [&] { return handler->handle_cast(std::move(message_)); });
   }
   std::string_view describe() const noexcept override { return type_info<M>.name; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::cast; }
 
  private:
   M message_;

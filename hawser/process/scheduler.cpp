@@ -4,6 +4,7 @@
 #include <hawser/base/check.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/engine/engine.hpp>
+#include <hawser/process/detail/group_table.hpp>
 #include <hawser/process/detail/process_extras.hpp>
 #include <hawser/process/registry.hpp>
 #include <hawser/process/system.hpp>
@@ -31,7 +32,8 @@ class PostedWork final : public Message {
   std::move_only_function<void()> work_;
 };
 
-constexpr std::uint32_t for_scheduler = UINT32_MAX;  // target index of PostedWork
+// Target generation of PostedWork: no process ever has it, and send() refuses it.
+constexpr std::uint32_t for_scheduler = 0;
 
 }  // namespace
 
@@ -56,7 +58,8 @@ Scheduler::Scheduler(System& system, unsigned number, std::unique_ptr<Engine> en
       number_(number),
       options_(options),
       engine_(std::move(engine)),
-      timers_(engine_->now()) {}
+      timers_(engine_->now()),
+      group_table_(std::make_unique<detail::GroupTable>(*this)) {}
 
 Scheduler::~Scheduler() {
   while (run_head_ != nullptr) {
@@ -71,7 +74,7 @@ bool Scheduler::discard_inbox() {
   const bool any = list != nullptr;
   while (list != nullptr) {
     const std::unique_ptr<Message> message(std::exchange(list, list->next_));
-    if (message->target_index_ != for_scheduler)
+    if (message->target_generation_ != for_scheduler)
       message->undelivered({this, message->target_index_, message->target_generation_},
                            Reason::shutdown());
   }
@@ -102,7 +105,7 @@ void Scheduler::drain_inbox() {
   Message* list = inbox_.take_all();
   while (list != nullptr) {
     std::unique_ptr<Message> message(std::exchange(list, list->next_));
-    if (message->target_index_ == for_scheduler) {
+    if (message->target_generation_ == for_scheduler) {
       static_cast<PostedWork&>(*message).run();
       continue;
     }
@@ -150,7 +153,8 @@ void Scheduler::run_process(Process& process) {
         continue;
       }
       if (process.timeout_armed_ && !message->is_signal()) process.cancel_idle_timeout();
-      if (process.traced_) process.trace("message", message->describe());
+      if (process.traced_) [[unlikely]]
+        process.trace(message->trace_kind(), message->describe());
       ++process.handled_;
       message_ = message.get();
       pulse_.callbacks.store(++pulse_count_, std::memory_order_relaxed);
@@ -214,7 +218,10 @@ bool Scheduler::send(Pid target, std::unique_ptr<Message> message) {
     message->undelivered(target, Reason::no_process());
     return false;
   }
-  if (scheduler == current_scheduler) {
+  Scheduler* const here = current_scheduler;
+  if (here != nullptr && here->traced_ != 0) [[unlikely]]
+    here->trace_out(target, *message);
+  if (scheduler == here) {
     Process* process = scheduler->find(target);
     if (process == nullptr) {
       message->undelivered(target, Reason::no_process());
@@ -222,15 +229,25 @@ bool Scheduler::send(Pid target, std::unique_ptr<Message> message) {
     }
     return scheduler->deliver(*process, std::move(message));
   }
+  if (target.generation == for_scheduler) {  // made up by hand: it names no process
+    message->undelivered(target, Reason::no_process());
+    return false;
+  }
   message->target_index_ = target.index;
   message->target_generation_ = target.generation;
   if (scheduler->inbox_.push(message.release())) scheduler->engine_->wake();
   return true;
 }
 
+void Scheduler::trace_out(Pid target, const Message& message) {
+  if (running_ == nullptr || !running_->traced_) return;
+  running_->trace(TraceKind::message_out,
+                  fmt::format("{} to {}", message.describe(), target.text()));
+}
+
 void Scheduler::post(std::move_only_function<void()> work) {
   auto message = std::make_unique<PostedWork>(std::move(work));
-  message->target_index_ = for_scheduler;
+  message->target_generation_ = for_scheduler;
   if (inbox_.push(message.release())) engine_->wake();
 }
 
@@ -331,30 +348,28 @@ Result<Pid> Scheduler::spawn(std::unique_ptr<Process> owned, const SpawnOptions&
   process.mailbox_limit_ = options.mailbox;
   process.trap_exit_ = options.trap_exit;
   if (first_free_ == UINT32_MAX) {
-    process.index_ = static_cast<std::uint32_t>(slots_.size());
-    slots_.emplace_back();
-  } else {
-    process.index_ = first_free_;
-    first_free_ = slots_[first_free_].next_free;
+    first_free_ = static_cast<std::uint32_t>(slots_.size());
+    slots_.emplace_back().next_free = UINT32_MAX;
   }
+  process.index_ = first_free_;
   process.generation_ = slots_[process.index_].generation;
   const Pid pid = process.pid();
   if (!options.name.empty()) {
-    if (auto named = system_.registry().add(options.name, pid); !named) {
-      slots_[process.index_].next_free = std::exchange(first_free_, process.index_);
+    // The slot is taken after this: a scope of the user's may throw.
+    if (auto named = register_name(process, options); !named)
       return std::unexpected(std::move(named.error()));
-    }
-    process.extras().name = options.name;
   }
+  first_free_ = slots_[process.index_].next_free;
   slots_[process.index_].process = std::move(owned);
   ++live_;
   ++depth_;  // keeps `process` in memory while its end is looked at below
   process.parent_ = options.parent;
+  if (options.trace != nullptr) process.trace_with(options.trace);
   process.run_callback("init", [&process] { process.initialise(); });
   Result<Pid> result = pid;
   if (process.alive()) {
     process.state_ = Process::State::running;
-    if (options.parent) process.join_parent();
+    if (process.parent_) process.join_parent();  // unless init has unlinked it
   } else {
     const Reason& why = process.stop_reason_;
     result = std::unexpected(
@@ -363,6 +378,13 @@ Result<Pid> Scheduler::spawn(std::unique_ptr<Process> owned, const SpawnOptions&
   }
   leave();
   return result;
+}
+
+Result<void> Scheduler::register_name(Process& process, const SpawnOptions& options) {
+  process.extras().name = options.name;
+  if (options.scope != nullptr) process.rare().scope = options.scope;
+  RegistryScope& scope = options.scope == nullptr ? system_.registry() : *options.scope;
+  return scope.register_name(options.name, process.pid(), process.handler_type().name);
 }
 
 void Scheduler::remove(Process& process) noexcept {

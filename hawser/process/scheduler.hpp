@@ -21,15 +21,25 @@ namespace hawser {
 
 class Engine;
 class Log;
+class RegistryScope;
 class System;
+namespace detail {
+class GroupTable;
+}
 
 struct SpawnOptions {
-  /// Registered in the System under this name; a taken name is an error that tells by whom.
+  /// Registered under this name from before init until the end; a taken name is an error that tells
+  /// by whom.
   std::string name{};
+  /// Where the name is unique: a Registry of your own (a group of names), a PrefixedScope, a scope
+  /// that you implement; nullptr: the System's registry.
+  std::shared_ptr<RegistryScope> scope{};
   /// Linked to this process from its first moment on (see Process::parent).
   Pid parent{};
   bool trap_exit = false;
   MailboxLimit mailbox{};
+  /// Traced from before init on. See sys::trace.
+  std::shared_ptr<const TraceOptions> trace{};
 };
 
 struct SchedulerOptions {
@@ -84,6 +94,11 @@ class Scheduler final : public Loop {
   /// Runs `work` on this scheduler's thread, outside of any process. Any thread.
   void post(std::move_only_function<void()> work);
 
+  /// One process more, or fewer, is traced here.
+  void traced_changed(int difference) noexcept {
+    traced_ = static_cast<std::uint32_t>(static_cast<int>(traced_) + difference);
+  }
+
   // ---- processes
   // -------------------------------------------------------------------------------------
 
@@ -98,6 +113,8 @@ class Scheduler final : public Loop {
   Result<Pid> spawn(std::unique_ptr<Process> process, const SpawnOptions& options);
   /// Puts it in the run queue unless it is there.
   void schedule(Process& process) noexcept;
+
+  detail::GroupTable& group_table() noexcept { return *group_table_; }
 
   /// Ends every process that is left by force and finishes the loop.
   void finish();
@@ -125,9 +142,12 @@ class Scheduler final : public Loop {
   /// Keeps a message for when `process` is resumed.
   void defer(Process& process, std::unique_ptr<Message> message);
   static void drop_oldest(Mailbox& mailbox, Pid owner, const Reason& reason);
+  /// The running process sends `message`, and may be traced.
+  void trace_out(Pid target, const Message& message);
   void drain_inbox();
   void run_processes();
   void run_process(Process& process);
+  Result<void> register_name(Process& process, const SpawnOptions& options);
   void remove(Process& process) noexcept;
   void bury() noexcept;
   /// A callback begins or has ended, on whatever path it was reached.
@@ -141,10 +161,12 @@ class Scheduler final : public Loop {
   SchedulerOptions options_;
   std::unique_ptr<Engine> engine_;
   TimerWheel timers_;
+  std::unique_ptr<detail::GroupTable> group_table_;
   Inbox inbox_;
   std::vector<Slot> slots_;
   std::uint32_t first_free_ = UINT32_MAX;
   std::size_t live_ = 0;
+  std::uint32_t traced_ = 0;  // processes: most often none, and then sending looks no further
   Process* run_head_ = nullptr;
   Process* run_tail_ = nullptr;
   std::uint32_t run_count_ = 0;

@@ -4,14 +4,19 @@
 
 #include <hawser/base/check.hpp>
 #include <hawser/base/random.hpp>
+#include <hawser/process/group.hpp>
+#include <hawser/process/named.hpp>
 #include <hawser/process/process.hpp>
 #include <hawser/process/ref.hpp>
+#include <hawser/process/registry_scope.hpp>
 #include <hawser/process/send.hpp>
 #include <hawser/process/spawn.hpp>
 #include <hawser/process/task.hpp>
 
+#include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hawser {
 
@@ -58,6 +63,37 @@ class Self {
   }
   bool cancel_timer(Process::TimerId timer) const { return process_->cancel_timer(timer); }
 
+  /// Calls handle_timer(name) after `length`, once or every `length`; replaces a timer of that
+  /// name. See Process::start_timer.
+  void start_timer(std::string_view timer, Duration length,
+                   TimerMode mode = TimerMode::once) const {
+    process_->start_timer(timer, length, mode);
+  }
+  /// True when it was armed; then it does not come any more.
+  bool cancel_timer(std::string_view timer) const { return process_->cancel_timer(timer); }
+  /// Until it fires next; nothing when no such timer is armed.
+  std::optional<Duration> timer_left(std::string_view timer) const {
+    return process_->timer_left(timer);
+  }
+
+  /// Membership of a process group: what is published there comes to handle_event. See Process.
+  Result<bool> join(std::string_view group) const { return process_->join_group(group); }
+  bool leave(std::string_view group) const { return process_->leave_group(group); }
+  /// Answers the members now; each change comes as a GroupChange to handle_info.
+  Result<std::vector<Pid>> watch_group(std::string_view group) const {
+    return process_->watch_group(group);
+  }
+  bool unwatch_group(std::string_view group) const { return process_->unwatch_group(group); }
+  /// Tells every member of `group`, this process too if it is one.
+  template <class T>
+  void publish(std::string_view group, T value) const {
+    hawser::publish(system(), group, std::move(value));
+  }
+  template <class T>
+  void publish_to_others(std::string_view group, T value) const {
+    hawser::publish(system(), group, std::move(value), pid());
+  }
+
   /// Starts a process on this scheduler, unlinked. Its init has run when this returns; the error
   /// tells why it did not come to life.
   template <class H, class... Arguments>
@@ -75,6 +111,9 @@ class Self {
 
   /// Finds a process of this System by name; no Pid when nobody has it.
   Pid whereis(std::string_view name) const;
+  Pid whereis(const RegistryScope& scope, std::string_view name) const {
+    return scope.whereis(name).value_or(Pid{});
+  }
 
   Process& process() const noexcept { return *process_; }
 

@@ -22,6 +22,7 @@ class InfoMessage final : public Message {
     receiver.deliver_info(info);
   }
   std::string_view describe() const noexcept override { return type_info<T>.name; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::info; }
 
  private:
   T value_;

@@ -41,11 +41,21 @@ Inspection<bool> suspending(bool suspended) {
   };
 }
 
-Inspection<bool> tracing(bool traced) {
-  return [traced](Process& process) -> Result<bool> {
-    process.set_traced(traced);
+Inspection<bool> tracing(std::shared_ptr<const TraceOptions> options) {
+  return [options = std::move(options)](Process& process) -> Result<bool> {
+    process.trace_with(options);
     return true;
   };
+}
+
+Result<TraceReport> trace_report_of(Process& process) {
+  if (auto report = process.trace_report()) return std::move(*report);
+  return std::unexpected(
+      Error{ErrorKind::invalid_argument, 0, "trace_report", "the process is not traced"});
+}
+
+std::shared_ptr<const TraceOptions> logging(bool on) {
+  return on ? std::make_shared<const TraceOptions>() : nullptr;
 }
 
 static Result<std::string> description_of(Process& process) { return process.describe_state(); }
@@ -75,8 +85,18 @@ Result<bool> resume(Environment& environment, Pid pid, Duration timeout) {
   return detail::ask<bool>(environment, pid, detail::suspending(false), timeout);
 }
 
+Result<bool> trace(Environment& environment, Pid pid, TraceOptions options, Duration timeout) {
+  return detail::ask<bool>(
+      environment, pid, detail::tracing(std::make_shared<const TraceOptions>(std::move(options))),
+      timeout);
+}
+
 Result<bool> trace(Environment& environment, Pid pid, bool on, Duration timeout) {
-  return detail::ask<bool>(environment, pid, detail::tracing(on), timeout);
+  return detail::ask<bool>(environment, pid, detail::tracing(detail::logging(on)), timeout);
+}
+
+Result<TraceReport> trace_report(Environment& environment, Pid pid, Duration timeout) {
+  return detail::ask<TraceReport>(environment, pid, detail::trace_report_of, timeout);
 }
 
 }  // namespace hawser::sys

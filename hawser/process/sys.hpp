@@ -10,6 +10,7 @@
 #include <hawser/process/call.hpp>
 #include <hawser/process/process.hpp>
 #include <hawser/process/ref.hpp>
+#include <hawser/process/trace.hpp>
 
 #include <concepts>
 #include <exception>
@@ -55,6 +56,7 @@ class InspectMessage final : public Message {
   }
   void undelivered(Pid, const Reason& reason) noexcept override { from_.fail(call_error(reason)); }
   std::string_view describe() const noexcept override { return "sys request"; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::system; }
   bool is_signal() const noexcept override { return true; }
 
  private:
@@ -116,7 +118,10 @@ Inspection<bool> changing(Change change) {
 Result<Status> status_of(Process& process);
 Result<Process::Statistics> statistics_of(Process& process);
 Inspection<bool> suspending(bool suspended);
-Inspection<bool> tracing(bool traced);
+Inspection<bool> tracing(std::shared_ptr<const TraceOptions> options);
+Result<TraceReport> trace_report_of(Process& process);
+/// How sys::trace(pid, bool) is told: one log line an event, or nothing.
+std::shared_ptr<const TraceOptions> logging(bool on);
 
 }  // namespace detail
 
@@ -172,11 +177,27 @@ inline auto resume(Pid pid, Duration timeout = default_call_timeout) {
 }
 Result<bool> resume(Environment& environment, Pid pid, Duration timeout = default_call_timeout);
 
-/// One log line (level info) for each message and the end of the process, while on.
+/// Sends the events of the process where `options` say, from the answer on, in place of what was
+/// traced before: `co_await sys::trace(pid, TraceOptions().to(sink).keep(20))`.
+inline auto trace(Pid pid, TraceOptions options, Duration timeout = default_call_timeout) {
+  return detail::Awaiter<bool>(
+      pid, detail::tracing(std::make_shared<const TraceOptions>(std::move(options))), timeout);
+}
+Result<bool> trace(Environment& environment, Pid pid, TraceOptions options,
+                   Duration timeout = default_call_timeout);
+/// One log line (level info) an event while on; off ends tracing of any form.
 inline auto trace(Pid pid, bool on, Duration timeout = default_call_timeout) {
-  return detail::Awaiter<bool>(pid, detail::tracing(on), timeout);
+  return detail::Awaiter<bool>(pid, detail::tracing(detail::logging(on)), timeout);
 }
 Result<bool> trace(Environment& environment, Pid pid, bool on,
                    Duration timeout = default_call_timeout);
+
+/// How many events of each kind there were, and the last ones. Error: invalid_argument when the
+/// process is not traced.
+inline auto trace_report(Pid pid, Duration timeout = default_call_timeout) {
+  return detail::Awaiter<TraceReport>(pid, detail::trace_report_of, timeout);
+}
+Result<TraceReport> trace_report(Environment& environment, Pid pid,
+                                 Duration timeout = default_call_timeout);
 
 }  // namespace hawser::sys

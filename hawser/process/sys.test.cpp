@@ -175,7 +175,7 @@ TEST(Sys, TraceWritesALineAMessage) {
     c.cast(Add{1});
     c.cast(Add{1});
     w.settle();
-    EXPECT_EQ(w.log_lines(LogLevel::info, "trace message: "), 2U);
+    EXPECT_EQ(w.log_lines(LogLevel::info, "trace cast: "), 2U);
     ASSERT_TRUE(sys::trace(here, c.pid(), false));
     c.cast(Add{1});
     w.settle();

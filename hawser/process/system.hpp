@@ -6,6 +6,8 @@
 #include <hawser/base/result.hpp>
 #include <hawser/base/time.hpp>
 #include <hawser/engine/environment.hpp>
+#include <hawser/process/group.hpp>
+#include <hawser/process/named.hpp>
 #include <hawser/process/pid.hpp>
 #include <hawser/process/ref.hpp>
 #include <hawser/process/registry.hpp>
@@ -41,6 +43,10 @@ struct SystemOptions {
   /// Restarts of root children that are let pass within the period before the System gives up.
   unsigned root_intensity = 10;
   Duration root_period = 10s;
+  /// Bytes of a handler's describe() that a crash report shows; more is cut.
+  std::size_t crash_state_bytes = 4096;
+  /// Process groups that there may be at a time; a join beyond it fails with overloaded.
+  std::size_t max_groups = 1'000'000;
 };
 
 class System {
@@ -89,6 +95,12 @@ class System {
     return ref.call_blocking(environment(), std::forward<M>(message), timeout);
   }
 
+  /// The same of whoever has the name now; not_found when nobody has.
+  template <class H, class M>
+  auto call(const Named<H>& named, M&& message, Duration timeout = default_call_timeout) {
+    return named.call_blocking(environment(), std::forward<M>(message), timeout);
+  }
+
   /// Runs `work` on a scheduler's thread, outside of any process, and waits for it.
   Result<void> run_on(unsigned scheduler_number, std::move_only_function<void(Scheduler&)> work);
 
@@ -103,8 +115,8 @@ class System {
 
   unsigned scheduler_count() const noexcept { return static_cast<unsigned>(schedulers_.size()); }
   Scheduler& scheduler(unsigned number) noexcept { return *schedulers_[number]; }
-  /// Schedulers in turn: where the next free-standing process goes.
   Registry& registry() noexcept { return registry_; }
+  Groups& groups() noexcept { return groups_; }
   Log& log() noexcept { return *log_; }
   Environment& environment() noexcept { return *environment_; }
   const SystemOptions& options() const noexcept { return options_; }
@@ -120,6 +132,7 @@ class System {
   Environment* environment_;
   std::unique_ptr<Log> log_;
   Registry registry_;
+  Groups groups_{options_.max_groups};
   std::vector<std::unique_ptr<Scheduler>> schedulers_;
   Pid root_;
   std::shared_ptr<Gate> root_ended_;
