@@ -14,6 +14,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -130,6 +131,8 @@ class Process {
   TimerId send_after(Duration delay, std::unique_ptr<Message> message);
   /// True when it was still to come.
   bool cancel_timer(TimerId timer);
+  /// The timer set first of those that are still to come; ids grow.
+  std::optional<TimerId> oldest_timer() const noexcept;
 
   // ---- used by the layers above
   // ----------------------------------------------------------------------
