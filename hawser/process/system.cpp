@@ -65,9 +65,8 @@ void System::watch_signals() {
       log_->warning("system", "second signal: ending at once");
       std::_Exit(128 + number);
     }
-    log_->info("system",
-               fmt::format("signal {}: draining for at most {} s", number,
-                           std::chrono::duration<double>(options_.drain_limit).count()));
+    log_->info("system", fmt::format("signal {}: draining for at most {} s", number,
+                                     std::chrono::duration<double>(options_.drain_limit).count()));
     stop_requested_->open();
   });
 }

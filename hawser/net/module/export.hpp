@@ -77,9 +77,8 @@ Next as_next(Call&& call) {
 
 template <class H>
 HandlerState own(std::unique_ptr<H> handler) noexcept {
-  return {handler.release(), [](void* state) noexcept {
-            const std::unique_ptr<H> gone(static_cast<H*>(state));
-          }};
+  return {handler.release(),
+          [](void* state) noexcept { const std::unique_ptr<H> gone(static_cast<H*>(state)); }};
 }
 
 template <class H>
@@ -195,9 +194,9 @@ extern "C" {
 /// Makes the file a module with this handler in this version: a number from 1 on that changes
 /// whenever the code does. Once in a file, outside of namespaces, without a semicolon. (A macro,
 /// since a template cannot have a C name.)
-#define HAWSER_EXPORT_HANDLER(Handler, Version)                                               \
-  static_assert((Version) > 0, "versions of a handler begin at 1");                           \
-  constinit const hawser::ModuleStamp hawser_handler_stamp =                                  \
-      hawser::detail::make_stamp(#Handler, Version);                                          \
-  constinit const hawser::HandlerModule hawser_handler_module =                               \
+#define HAWSER_EXPORT_HANDLER(Handler, Version)                     \
+  static_assert((Version) > 0, "versions of a handler begin at 1"); \
+  constinit const hawser::ModuleStamp hawser_handler_stamp =        \
+      hawser::detail::make_stamp(#Handler, Version);                \
+  constinit const hawser::HandlerModule hawser_handler_module =     \
       hawser::detail::ExportedHandler<Handler>::table();

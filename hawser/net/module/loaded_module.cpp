@@ -22,9 +22,8 @@ std::string last_word_of_loader() {
 }
 
 Result<int> copy_to_memory(const ModuleFile& file, const std::string& path) {
-  const std::string name = fmt::format("hawser-module-{}-v{}",
-                                       path.substr(path.rfind('/') + 1).substr(0, 200),
-                                       file.stamp.version);
+  const std::string name = fmt::format(
+      "hawser-module-{}-v{}", path.substr(path.rfind('/') + 1).substr(0, 200), file.stamp.version);
   const int copy = ::memfd_create(name.c_str(), MFD_CLOEXEC);
   if (copy < 0) return std::unexpected(system_error(errno, "load module", "memfd_create"));
   std::size_t done = 0;
@@ -74,8 +73,9 @@ Result<std::shared_ptr<LoadedModule>> LoadedModule::load(const ModuleFile& file,
   module->end_ = reinterpret_cast<std::uintptr_t>(found.dlfo_map_end);
   // What says which version a message is for must be this version's own.
   if (!module->contains(module->code_->type))
-    return fail(path + ": its handler's type is not its own; compile it with -fvisibility=hidden "
-                       "-fno-gnu-unique");
+    return fail(path +
+                ": its handler's type is not its own; compile it with -fvisibility=hidden "
+                "-fno-gnu-unique");
   return module;
 }
 
@@ -83,9 +83,7 @@ LoadedModule::~LoadedModule() {
   if (handle_ == nullptr && copy_ >= 0) ::close(copy_);
 }
 
-std::string LoadedModule::text() const {
-  return fmt::format("{}, version {}", handler_, version_);
-}
+std::string LoadedModule::text() const { return fmt::format("{}, version {}", handler_, version_); }
 
 bool LoadedModule::contains(const void* address) const noexcept {
   const auto at = reinterpret_cast<std::uintptr_t>(address);

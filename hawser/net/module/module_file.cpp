@@ -35,8 +35,7 @@ constexpr unsigned own_machine = EM_NONE;  // not compared: the loader will
 #endif
 
 std::unexpected<Error> unusable(std::string detail) {
-  return std::unexpected(
-      Error{ErrorKind::invalid_argument, 0, "load module", std::move(detail)});
+  return std::unexpected(Error{ErrorKind::invalid_argument, 0, "load module", std::move(detail)});
 }
 
 /// An object at any place of the file, copied out; none beyond its end.
@@ -71,8 +70,7 @@ Symbols find_symbols(BytesView file, const Header& header) {
     const auto section = read_at<Section>(file, header.e_shoff + i * sizeof(Section));
     if (!section) break;
     if (section->sh_type != SHT_DYNSYM || section->sh_link >= header.e_shnum) continue;
-    const auto names =
-        read_at<Section>(file, header.e_shoff + section->sh_link * sizeof(Section));
+    const auto names = read_at<Section>(file, header.e_shoff + section->sh_link * sizeof(Section));
     if (!names) break;
     return {slice(file, section->sh_offset, section->sh_size),
             slice(file, names->sh_offset, names->sh_size)};
@@ -145,11 +143,11 @@ Result<ModuleStamp> check_module(BytesView file) {
     return unusable("no handler is exported from it; HAWSER_EXPORT_HANDLER(Type, version) does it");
   static constexpr auto own_abi = module_abi();
   if (stamp->abi != own_abi)
-    return std::unexpected(
-        Error{ErrorKind::unsupported, 0, "load module",
-              fmt::format("it was compiled for '{}', and this program is '{}'; compile it with this "
-                          "program's headers and compiler",
-                          stamp->abi.data(), own_abi.data())});
+    return std::unexpected(Error{
+        ErrorKind::unsupported, 0, "load module",
+        fmt::format("it was compiled for '{}', and this program is '{}'; compile it with this "
+                    "program's headers and compiler",
+                    stamp->abi.data(), own_abi.data())});
   if (!unique.empty())
     return unusable(
         fmt::format("it has symbols that the loader shares between versions and never unloads "
@@ -159,7 +157,7 @@ Result<ModuleStamp> check_module(BytesView file) {
 }
 
 Result<FileIdentity> identify_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0)
     return std::unexpected(system_error(errno, "load module", path));
   return identity_of(status);
@@ -167,17 +165,16 @@ Result<FileIdentity> identify_file(const std::string& path) {
 
 Result<ModuleFile> read_module_file(const std::string& path, std::size_t size_limit) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat before {};
+  struct stat before{};
   if (*file < 0 || ::fstat(*file, &before) != 0)
     return std::unexpected(system_error(errno, "load module", path));
   ModuleFile read;
   read.identity = identity_of(before);
   if (!S_ISREG(before.st_mode)) return unusable(fmt::format("{} is no file", path));
   if (read.identity.size > size_limit)
-    return std::unexpected(
-        Error{ErrorKind::overloaded, 0, "load module",
-              fmt::format("{} has {} bytes, more than size_limit ({})", path, read.identity.size,
-                          size_limit)});
+    return std::unexpected(Error{ErrorKind::overloaded, 0, "load module",
+                                 fmt::format("{} has {} bytes, more than size_limit ({})", path,
+                                             read.identity.size, size_limit)});
   read.bytes.resize(read.identity.size);
   std::size_t done = 0;
   while (done < read.bytes.size()) {
@@ -188,7 +185,7 @@ Result<ModuleFile> read_module_file(const std::string& path, std::size_t size_li
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }
-  struct stat after {};
+  struct stat after{};
   if (done != read.bytes.size() || ::fstat(*file, &after) != 0 ||
       identity_of(after) != read.identity)
     return std::unexpected(Error{ErrorKind::failed, 0, "load module",

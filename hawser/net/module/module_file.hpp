@@ -1,6 +1,6 @@
-// A handler's shared object as a file: which one it is, and what its bytes say before anything of it
-// runs. Internal to hawser/net/module; read_module_file and identify_file wait for the disk: on the
-// blocking pool only.
+// A handler's shared object as a file: which one it is, and what its bytes say before anything of
+// it runs. Internal to hawser/net/module; read_module_file and identify_file wait for the disk: on
+// the blocking pool only.
 #pragma once
 
 #include <hawser/base/bytes.hpp>

@@ -69,8 +69,7 @@ Next ModuleHandler::timeout() {
 }
 
 Next ModuleHandler::handle_disconnect(const Reason& reason) {
-  if (code().handle_disconnect != nullptr)
-    return code().handle_disconnect(state_.get(), reason);
+  if (code().handle_disconnect != nullptr) return code().handle_disconnect(state_.get(), reason);
   return keep();
 }
 
@@ -96,8 +95,8 @@ void ModuleHandler::terminate(const Reason& reason) {
 }
 
 std::string ModuleHandler::describe() const {
-  std::string text = fmt::format("{}; {}", hold_.current->text(),
-                                 connection_.Connection::describe_state());
+  std::string text =
+      fmt::format("{}; {}", hold_.current->text(), connection_.Connection::describe_state());
   if (code().describe != nullptr) text += "; " + code().describe(state_.get());
   return text;
 }

@@ -10,13 +10,13 @@
 namespace hawser {
 
 ChildSpec module_server(std::string name, ServerOptions options, std::shared_ptr<ModuleHost> host) {
-  ChildSpec spec = detail::server_spec(
-      std::move(name), std::move(options),
-      [host](const std::shared_ptr<ConnectionGroup>& group, NativeSocket socket,
-             const SpawnOptions& spawn_options) {
-        return start_connection<ModuleHandler>(group, std::move(socket), spawn_options,
-                                               MakeModuleHandler(host));
-      });
+  ChildSpec spec =
+      detail::server_spec(std::move(name), std::move(options),
+                          [host](const std::shared_ptr<ConnectionGroup>& group, NativeSocket socket,
+                                 const SpawnOptions& spawn_options) {
+                            return start_connection<ModuleHandler>(
+                                group, std::move(socket), spawn_options, MakeModuleHandler(host));
+                          });
   spec.start = [host, start = std::move(spec.start)](const StartContext& context) {
     host->prepare(context.scheduler.system().scheduler_count());
     return start(context);

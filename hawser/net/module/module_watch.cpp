@@ -202,11 +202,11 @@ void ModuleWatch::clean_up() {
 
 void ModuleWatch::swept(detail::ModuleSwept& result) {
   sweeping_ = false;
-  if (result.processes_left || result.module->stays()) return;  // looked at again with the next tick
+  if (result.processes_left || result.module->stays())
+    return;  // looked at again with the next tick
   host_->forget(*result.module);
-  run_aside<Unloaded>([module = std::move(result.module)] {
-    return Unloaded{module, module->unload()};
-  });
+  run_aside<Unloaded>(
+      [module = std::move(result.module)] { return Unloaded{module, module->unload()}; });
 }
 
 void ModuleWatch::unloaded(const Unloaded& result) {

@@ -1,6 +1,6 @@
 // The process that brings a new version in: on SIGHUP, and when the file changes, it loads, moves
-// every connection, and unloads what nobody uses any more. Public through module_server.hpp; belongs
-// to its scheduler's thread.
+// every connection, and unloads what nobody uses any more. Public through module_server.hpp;
+// belongs to its scheduler's thread.
 #pragma once
 
 #include <hawser/net/module/code_change.hpp>

@@ -27,16 +27,28 @@ struct Sweep {
   std::atomic<bool> processes_left{false};
 };
 
+/// A signal: anything else would end the time-out that a handler waits for.
 class SweepMessage final : public Message {
  public:
-  explicit SweepMessage(std::shared_ptr<Sweep> sweep) noexcept : sweep_(std::move(sweep)) {}
-  void deliver(Process&) override {}
+  explicit SweepMessage(std::shared_ptr<Sweep> sweep, bool delayed = false) noexcept
+      : sweep_(std::move(sweep)), delayed_(delayed) {}
+  void deliver(Process& receiver) override {
+    if (receiver.suspended()) {
+      // It has overtaken what the process has set aside.
+      receiver.send_after(suspended_interval, std::make_unique<SweepMessage>(sweep_, true));
+    } else if (delayed_) {
+      // What was set aside is in the mailbox again: once more, behind all of it.
+      Scheduler::send(receiver.pid(), std::make_unique<SweepMessage>(sweep_));
+    }
+  }
   std::string_view describe() const noexcept override { return "module sweep"; }
-  // No signal, which would overtake what a suspended process has set aside.
-  bool is_refusable() const noexcept override { return false; }
+  bool is_signal() const noexcept override { return true; }
 
  private:
+  static constexpr Duration suspended_interval = 1s;
+
   std::shared_ptr<Sweep> sweep_;
+  bool delayed_;
 };
 
 }  // namespace

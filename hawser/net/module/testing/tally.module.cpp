@@ -89,9 +89,7 @@ struct Tally {
 #if FAULT == 5
   static constexpr bool keep_loaded = true;
 #endif
-#if VERSION == 1
   static Framing framing() { return length_prefixed(2); }
-#endif
 
  private:
   Next answer(std::string_view to) const {
