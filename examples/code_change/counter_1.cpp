@@ -6,7 +6,7 @@
 
 using namespace hawser;
 
-struct Counter {
+struct PacketCounter {
   unsigned long count = 0;
 
   Next handle_packet(Packet packet) {
@@ -18,4 +18,4 @@ struct Counter {
   Bytes export_state() const { return std::to_string(count); }
 };
 
-HAWSER_EXPORT_HANDLER(Counter, 1)
+HAWSER_EXPORT_HANDLER(PacketCounter, 1)

@@ -7,7 +7,7 @@
 
 using namespace hawser;
 
-struct Counter {
+struct PacketCounter {
   unsigned long count = 0;
   unsigned long bytes = 0;
 
@@ -21,8 +21,8 @@ struct Counter {
   Bytes export_state() const { return std::to_string(count) + " " + std::to_string(bytes); }
 
   /// Runs in the connection's own process, between two packets. An error keeps the old version.
-  static Result<Counter> code_change(unsigned old_version, BytesView state) {
-    Counter next;
+  static Result<PacketCounter> code_change(unsigned old_version, BytesView state) {
+    PacketCounter next;
     const std::string text(state);
     const int read = std::sscanf(text.c_str(), "%lu %lu", &next.count, &next.bytes);
     if (read == (old_version == 1 ? 1 : 2)) return next;
@@ -33,4 +33,4 @@ struct Counter {
   }
 };
 
-HAWSER_EXPORT_HANDLER(Counter, 2)
+HAWSER_EXPORT_HANDLER(PacketCounter, 2)

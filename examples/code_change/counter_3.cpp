@@ -8,7 +8,7 @@
 
 using namespace hawser;
 
-struct Counter {
+struct PacketCounter {
   unsigned long count = 0;
 
   Next handle_packet(Packet packet) {
@@ -16,12 +16,12 @@ struct Counter {
     return send(std::to_string(count) + " " + std::string(packet) + " [3]");
   }
 
-  static Result<Counter> code_change(unsigned, BytesView state) {
-    Counter next;
+  static Result<PacketCounter> code_change(unsigned, BytesView state) {
+    PacketCounter next;
     next.count = std::strtoul(std::string(state).c_str(), nullptr, 10);
     if (next.count % 2 == 1) throw std::runtime_error("an odd count");
     return next;
   }
 };
 
-HAWSER_EXPORT_HANDLER(Counter, 3)
+HAWSER_EXPORT_HANDLER(PacketCounter, 3)

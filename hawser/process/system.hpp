@@ -132,13 +132,13 @@ class System {
   Environment* environment_;
   std::unique_ptr<Log> log_;
   Registry registry_;
+  std::mutex reload_mutex_;
+  std::vector<Pid> told_reloads_;
   std::vector<std::unique_ptr<Scheduler>> schedulers_;
   Pid root_;
   std::shared_ptr<Gate> root_ended_;
   std::shared_ptr<Gate> stop_requested_;
   std::unique_ptr<SignalWatch> signals_;
-  std::mutex reload_mutex_;
-  std::vector<Pid> told_reloads_;
   bool launched_ = false;
   bool stopped_ = false;
   bool started_any_ = false;

@@ -27,6 +27,7 @@ void* HandlerConnection<ModuleHandler, MakeModuleHandler>::handler(const TypeInf
 ModuleHandler::ModuleHandler(ModuleHold& hold)
     : hold_(hold), connection_(connection()), state_(nullptr, nullptr) {
   hold_.current = hold_.host->current();
+  code_ = &hold_.current->code();
   state_ = code().make();
   hold_.host->roster(connection_.scheduler().number()).add(*this);
 }
@@ -188,6 +189,7 @@ Result<HandlerState> ModuleHandler::migrate(const ModuleUse& to) {
 void ModuleHandler::swap(const ModuleUse& to, HandlerState state) {
   state_ = std::move(state);
   hold_.former.push_back({std::exchange(hold_.current, to), connection_.next_id()});
+  code_ = &to->code();
   look_again();
 }
 

@@ -61,7 +61,7 @@ class ModuleHandler {
     Instant until;
   };
 
-  const HandlerModule& code() const noexcept { return hold_.current->code(); }
+  const HandlerModule& code() const noexcept { return *code_; }
   void try_pending();
   void move(CodeChange change);
   Result<HandlerState> migrate(const ModuleUse& to);
@@ -71,6 +71,7 @@ class ModuleHandler {
 
   ModuleHold& hold_;
   Connection& connection_;
+  const HandlerModule* code_ = nullptr;  // the current version's, a step nearer
   HandlerState state_;
   std::size_t roster_place_ = 0;
   std::optional<Pending> pending_;

@@ -56,6 +56,7 @@ class ModuleWatch {
   bool loading_ = false;
   bool load_again_ = false;
   bool sweeping_ = false;
+  unsigned sweeps_left_ = 0;
   ModuleStatus status_;
 };
 
