@@ -170,6 +170,11 @@ class CodeChange(Case):
                     self.assertGreater(load.finish(), CONNECTIONS * DEPTH * 2)
                     self.assertNotIn("warning", server.log())
 
+    def ask(self, sock, payload):
+        sock.sendall(struct.pack(">H", len(payload)) + payload)
+        (length,) = struct.unpack(">H", sock.recv(2, socket.MSG_WAITALL))
+        return sock.recv(length, socket.MSG_WAITALL)
+
     def test_sighup_and_a_failed_migration_under_load(self):
         with self.serve("--schedulers", "2", "--look-interval", "0s") as server:
             load = self.start_load(server)
@@ -177,20 +182,24 @@ class CodeChange(Case):
             server.process.send_signal(signal.SIGHUP)
             self.until_line(server, f"version 2: {CONNECTIONS} connections moved")
             self.assert_all_on(load, 2)
+            odd, even, late = [self.enterContext(socket.create_connection(
+                server.address("packet"), timeout=LIMIT)) for _ in range(3)]
+            self.assertEqual(self.ask(odd, b"x"), b"1 x (1 bytes)")
+            self.ask(even, b"x")
+            self.assertEqual(self.ask(even, b"x"), b"2 x (2 bytes)")
             self.put(3)
             server.process.send_signal(signal.SIGHUP)
             self.until_line(server, "version 3: ")
-            moved, kept = re.search(
+            moved, kept, told = map(int, re.search(
                 r"version 3: (\d+) connections moved, (\d+) kept their version: "
-                r"code_change: an odd count \((\d+)\)", server.log()).group(1, 2)
-            self.assertEqual(int(moved) + int(kept), CONNECTIONS)
-            self.until("both versions answer", lambda: load.wrong or load.versions() <= {2, 3})
+                r"code_change: an odd count \((\d+)\)", server.log()).groups())
+            self.assertEqual((moved + kept, told), (CONNECTIONS + 3, kept))
+            self.assertEqual(self.ask(odd, b"x"), b"2 x (2 bytes)")
+            self.assertEqual(self.ask(even, b"x"), b"3 x [3]")
+            self.assertEqual(self.ask(late, b"x"), b"1 x [3]")
             load.finish()
-            self.assertTrue(self.mapped(server, 2) or int(kept) == 0)
-            # Who comes now gets the new version at once.
-            with socket.create_connection(server.address("packet"), timeout=LIMIT) as late:
-                late.sendall(b"\0\1x")
-                self.assertEqual(late.recv(100), b"\0\x071 x [3]")
+            self.assertLessEqual(load.versions(), {2, 3})
+            self.assertTrue(self.mapped(server, 2))
 
     def test_what_cannot_be_loaded_changes_nothing(self):
         with self.serve("--look-interval", "0s") as server:
