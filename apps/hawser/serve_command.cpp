@@ -10,6 +10,9 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace hawser::app {
 namespace {
@@ -50,8 +53,7 @@ int serve(ServeOptions options, const std::string& name,
 }
 
 Framing chosen_framing(const ServeOptions& options, unsigned length_bytes) {
-  return length_prefixed(length_bytes,
-                         {.maximum = static_cast<std::size_t>(options.packet_limit)});
+  return length_prefixed(length_bytes, {.maximum = static_cast<std::size_t>(options.packet_limit)});
 }
 
 template <class H>
@@ -121,9 +123,11 @@ void add_module(CLI::App& command, const Chosen& chosen) {
   table->add_size("file-limit", module->size_limit, "longest file");
   command.callback([options, module, path, table, file, chosen, &command] {
     if (!command.get_subcommands().empty()) {
-      if (command.count_all() > 2)
-        throw CLI::ExtrasError({"options of " + command.get_subcommands().front()->get_name() +
-                                " stand behind it"});
+      // They would be left unheeded in silence.
+      for (const auto* option : command.get_options())
+        if (option->count() > 0)
+          throw CLI::ValidationError(
+              option->get_name(), "stands behind " + command.get_subcommands().front()->get_name());
       return;
     }
     if (file->empty()) throw CLI::RequiredError("ping, echo or FILE.so");

@@ -1,5 +1,6 @@
-// A handler in a shared object: it numbers the packets of each connection. counter_2.cpp is its next
-// version, to which live connections are moved: `hawser serve counter.so`, then replace the file.
+// A handler in a shared object: it numbers the packets of each connection. counter_2.cpp is its
+// next version, to which live connections are moved: `hawser serve counter.so`, then replace the
+// file.
 #include <hawser/net/module/export.hpp>
 
 #include <string>

@@ -1,5 +1,5 @@
-// The next version of counter_1.cpp: it also tells how many bytes a connection has sent, and goes on
-// counting where version 1 was.
+// The next version of counter_1.cpp: it also tells how many bytes a connection has sent, and goes
+// on counting where version 1 was.
 #include <hawser/net/module/export.hpp>
 
 #include <cstdio>
@@ -26,10 +26,10 @@ struct PacketCounter {
     const std::string text(state);
     const int read = std::sscanf(text.c_str(), "%lu %lu", &next.count, &next.bytes);
     if (read == (old_version == 1 ? 1 : 2)) return next;
-    return std::unexpected(Error{.kind = ErrorKind::invalid_argument,
-                                 .operation = "code_change",
-                                 .detail = "not the state of version " +
-                                           std::to_string(old_version) + ": '" + text + "'"});
+    return std::unexpected(Error{
+        .kind = ErrorKind::invalid_argument,
+        .operation = "code_change",
+        .detail = "not the state of version " + std::to_string(old_version) + ": '" + text + "'"});
   }
 };
 

@@ -1,5 +1,5 @@
-// A version that goes wrong: it cannot read the state of a connection whose count is odd. Those keep
-// the version they have, and the program says why.
+// A version that goes wrong: it cannot read the state of a connection whose count is odd. Those
+// keep the version they have, and the program says why.
 #include <hawser/net/module/export.hpp>
 
 #include <cstdlib>

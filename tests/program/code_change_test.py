@@ -222,7 +222,7 @@ class CodeChange(Case):
         import subprocess
         for words, status, says in ((["./nothing.so"], 1, "./nothing.so"),
                                     (["./nothing.so", "--length-bytes", "3"], 2, "'3'"),
-                                    (["--listen", "127.0.0.1:0", "ping"], 2, "ping"),
+                                    (["--listen", "127.0.0.1:0", "ping"], 2, "--listen"),
                                     ([os.path.realpath("/bin/sh")], 1, "HAWSER_EXPORT_HANDLER")):
             done = subprocess.run([program.hawser, "serve", *words], capture_output=True, text=True,
                                   timeout=LIMIT, check=False)

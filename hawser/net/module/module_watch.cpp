@@ -21,8 +21,9 @@ namespace {
 
 /// How often it looks for versions to unload, beside looking at the file.
 constexpr Duration clean_up_interval = 1s;
-/// Sweeps in a row that must find nothing: schedulers are looked at one after another, and a process
-/// of the old code could have started one, in its last moments, where the first had been already.
+/// Sweeps in a row that must find nothing: schedulers are looked at one after another, and a
+/// process of the old code could have started one, in its last moments, where the first had been
+/// already.
 constexpr unsigned sweeps = 2;
 
 /// Runs `work` on the blocking pool; what it answers comes to this process's handle_info.
