@@ -23,7 +23,8 @@ void ConnectionSupervisor::init() {
   group_ = std::make_shared<ConnectionGroup>(
       scheduler, self().pid(),
       ConnectionGroup::Parts{server_->name, server_->options.framing, server_->options.connection,
-                             server_->limit, server_->counters[scheduler.number()]});
+                             server_->limit, server_->counters[scheduler.number()],
+                             server_->options.transports});
   server_->supervisors.set(scheduler.number(), self().pid());
 }
 

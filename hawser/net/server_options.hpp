@@ -9,6 +9,7 @@
 #include <hawser/net/connection_counters.hpp>
 #include <hawser/net/connection_options.hpp>
 #include <hawser/net/framing.hpp>
+#include <hawser/net/transport.hpp>
 #include <hawser/process/process.hpp>
 
 #include <array>
@@ -51,6 +52,8 @@ struct ServerOptions {
   /// Where to listen. Port 0 asks the kernel for one; server_status() tells which.
   ListenAddress listen = "127.0.0.1:0";
   Framing framing = length_prefixed(2);
+  /// What stands between socket and packets, the lowest first: {tls_server(…)}. None: plain.
+  TransportMakers transports{};
   /// Deadlines and bounds of each connection.
   ConnectionOptions connection{};
   /// Connections on all schedulers together.
