@@ -19,6 +19,7 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/hawserConfig.cmake.in
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/hawserConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/hawserConfig.cmake ${CMAKE_BINARY_DIR}/hawserConfigVersion.cmake
+              ${CMAKE_SOURCE_DIR}/cmake/HawserModule.cmake
         DESTINATION ${package_dir})
 if(TARGET hawser_program)
   install(TARGETS hawser_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

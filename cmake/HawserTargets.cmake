@@ -41,7 +41,7 @@ endif()
 
 # hawser_layer(NAME DEPENDS layers... LIBRARIES outside-libraries...)
 # Builds hawser_NAME from every .cpp of the folder (and below) that is no test, and
-# hawser_NAME_tests from every .test.cpp. An outside library is private: users of the layer link it
+# hawser_NAME_tests from every .test.cpp. (A .module.cpp is a shared object that tests load.) An outside library is private: users of the layer link it
 # but never see its headers. Name it in cmake/hawserConfig.cmake.in too, for installed users.
 function(hawser_layer name)
   cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
@@ -49,7 +49,7 @@ function(hawser_layer name)
   set(tests ${all})
   list(FILTER tests INCLUDE REGEX "\\.test\\.cpp$")
   set(sources ${all})
-  list(FILTER sources EXCLUDE REGEX "\\.test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "\\.(test|module)\\.cpp$")
   if(NOT sources)  # a layer whose first file is still to come links all the same
     file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp "")
     set(sources ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp)

@@ -60,11 +60,12 @@ void add_server_options(OptionTable& table, const std::string& prefix, ServerOpt
                    "connections that the kernel keeps ready");
 }
 
-void hold_signals() {
+void hold_signals(bool hangup) {
   sigset_t signals{};
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (hangup) sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 

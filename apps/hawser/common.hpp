@@ -31,8 +31,9 @@ inline Duration connections_drain(const SystemOptions& options) noexcept {
 }
 
 /// Makes SIGTERM and SIGINT wait for System::run, from before the System's threads are there: one
-/// that comes between the ready line and run() must drain too, not end the program.
-void hold_signals();
+/// that comes between the ready line and run() must drain too, not end the program. `hangup`:
+/// SIGHUP too, for a System with reload_on_hangup.
+void hold_signals(bool hangup = false);
 
 /// Reads "127.0.0.1:7007", "[::1]:0", "unix:/run/x.sock"; for options that name where to listen.
 OptionTable::Read read_listen_address(std::string& target);

@@ -1,12 +1,18 @@
-// `hawser serve`: a small server of length-prefixed packets, to try clients against.
+// `hawser serve`: a small server of length-prefixed packets to try clients against, or one whose
+// handler comes from a shared object.
 #include "commands.hpp"
 #include "common.hpp"
 
+#include <hawser/net/module/module_server.hpp>
 #include <hawser/net/server.hpp>
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace hawser::app {
 namespace {
@@ -31,20 +37,61 @@ struct ServeOptions {
   ServerOptions server{};
 };
 
-template <class H>
-int serve(ServeOptions options, const std::string& name) {
+/// Runs the server that `start` makes until the program is asked to end.
+int serve(ServeOptions options, const std::string& name,
+          const std::function<Result<Pid>(System&, const ServerOptions&)>& start) {
   options.server.listen = options.listen;
-  options.server.framing = length_prefixed(
-      options.length_bytes, {.maximum = static_cast<std::size_t>(options.packet_limit)});
   options.server.drain_deadline = connections_drain(options.system);
-  hold_signals();
+  hold_signals(options.system.reload_on_hangup);
   System system(options.system);
-  if (auto started = system.start(server<H>(name, options.server)); !started)
+  if (auto started = start(system, options.server); !started)
     return print_failure("serve " + name, started.error().text());
   const auto status = server_status(system, name);
   if (!status) return print_failure("serve " + name, status.error().text());
   print_ready(system, {{"packet", status->address}});
   return system.run();
+}
+
+Framing chosen_framing(const ServeOptions& options, unsigned length_bytes) {
+  return length_prefixed(length_bytes, {.maximum = static_cast<std::size_t>(options.packet_limit)});
+}
+
+template <class H>
+int serve_kind(ServeOptions options, const std::string& name) {
+  options.server.framing = chosen_framing(options, options.length_bytes);
+  return serve(std::move(options), name, [&](System& system, const ServerOptions& server_options) {
+    return system.start(server<H>(name, server_options));
+  });
+}
+
+int serve_module(ServeOptions options, const std::string& path, ModuleOptions module_options) {
+  auto opened = ModuleHost::open(path, module_options);
+  if (!opened) return print_failure("serve " + path, opened.error().text());
+  const auto host = *opened;
+  options.server.framing = options.length_bytes == 0
+                               ? module_framing(*host, chosen_framing(options, 2))
+                               : chosen_framing(options, options.length_bytes);
+  options.system.reload_on_hangup = true;
+  const std::string name = host->current()->handler();
+  return serve(std::move(options), name,
+               [&](System& system, const ServerOptions& server_options) -> Result<Pid> {
+                 auto started = system.start(module_server(name, server_options, host));
+                 if (!started) return started;
+                 return system.start(module_watch(name, host));
+               });
+}
+
+/// What every server takes; `lengths` are the choices of --length-bytes.
+void add_options(OptionTable& table, ServeOptions& options,
+                 std::vector<std::pair<std::string, unsigned>> lengths) {
+  table.add("listen", "ADDRESS", options.listen, "where to listen; port 0 takes a free one",
+            read_listen_address(options.listen));
+  table.add_choice("length-bytes", options.length_bytes, std::move(lengths),
+                   "bytes of the length before each packet, the high one first");
+  table.add_size("packet-limit", options.packet_limit,
+                 "longest packet; 0B: 16MiB, or what the length can say");
+  add_server_options(table, "", options.server, ServerKind::packets);
+  add_system_options(table, options.system);
 }
 
 template <class H>
@@ -54,25 +101,51 @@ void add_kind(CLI::App& parent, const std::string& name, const std::string& desc
   command->footer(footer);
   const auto options = std::make_shared<ServeOptions>();
   const auto table = std::make_shared<OptionTable>(*command);
-  table->add("listen", "ADDRESS", options->listen, "where to listen; port 0 takes a free one",
-             read_listen_address(options->listen));
-  table->add_choice("length-bytes", options->length_bytes,
-                    {{"1", 1U}, {"2", 2U}, {"4", 4U}, {"8", 8U}},
-                    "bytes of the length before each packet, the high one first");
-  table->add_size("packet-limit", options->packet_limit,
-                  "longest packet; 0B: 16MiB, or what the length can say");
-  add_server_options(*table, "", options->server, ServerKind::packets);
-  add_system_options(*table, options->system);
+  add_options(*table, *options, {{"1", 1U}, {"2", 2U}, {"4", 4U}, {"8", 8U}});
   command->callback(
-      [options, table, name, chosen] { chosen([=] { return serve<H>(*options, name); }); });
+      [options, table, name, chosen] { chosen([=] { return serve_kind<H>(*options, name); }); });
+}
+
+void add_module(CLI::App& command, const Chosen& chosen) {
+  const auto options = std::make_shared<ServeOptions>();
+  const auto module = std::make_shared<ModuleOptions>();
+  const auto path = std::make_shared<std::string>();
+  const auto table = std::make_shared<OptionTable>(command);
+  options->length_bytes = 0;
+  const auto* file =
+      command.add_option("FILE.so", *path, "a handler in a shared object (docs/code_change.md)");
+  add_options(*table, *options, {{"module", 0U}, {"1", 1U}, {"2", 2U}, {"4", 4U}, {"8", 8U}});
+  table->begin_group("The shared object");
+  table->add_duration("look-interval", module->poll,
+                      "how often the file is looked at; 0: only upon SIGHUP");
+  table->add_duration("task-limit", module->task_limit,
+                      "a connection whose tasks run longer keeps its version");
+  table->add_size("file-limit", module->size_limit, "longest file");
+  command.callback([options, module, path, table, file, chosen, &command] {
+    if (!command.get_subcommands().empty()) {
+      // They would be left unheeded in silence.
+      for (const auto* option : command.get_options())
+        if (option->count() > 0)
+          throw CLI::ValidationError(
+              option->get_name(), "stands behind " + command.get_subcommands().front()->get_name());
+      return;
+    }
+    if (file->empty()) throw CLI::RequiredError("ping, echo or FILE.so");
+    chosen([=] { return serve_module(*options, *path, *module); });
+  });
 }
 
 }  // namespace
 
 void add_serve_command(CLI::App& app, const Chosen& chosen) {
-  CLI::App* command =
-      app.add_subcommand("serve", "A server of length-prefixed packets: ping or echo");
-  command->require_subcommand(1);
+  CLI::App* command = app.add_subcommand(
+      "serve", "A server of packets: ping, echo, or what a shared object makes of them");
+  command->require_subcommand(0, 1);
+  command->footer(
+      "Example, of a handler that is replaced while its connections go on:\n"
+      "  hawser serve ./handler.so --listen 127.0.0.1:7007\n"
+      "  mv handler-2.so handler.so     (it looks each second; kill -HUP PID makes it look now)\n");
+  add_module(*command, chosen);
   add_kind<Ping>(*command, "ping",
                  "Answers \"ping\" with \"pong\", and \"stop\" with \"ok\" and the end",
                  "Example, with Erlang as the client:\n"

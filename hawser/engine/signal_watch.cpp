@@ -14,6 +14,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -36,15 +37,16 @@ struct SignalWatch::State {
       if (descriptors[0].revents == 0 || ::read(signals, &info, sizeof info) != sizeof info)
         continue;
       const auto now = std::chrono::steady_clock::now();
-      if (now - last < SignalWatch::echo) continue;
-      last = now;
+      auto& of_this_kind = last[info.ssi_signo];
+      if (now - of_this_kind < SignalWatch::echo) continue;
+      of_this_kind = now;
       on_signal(static_cast<int>(info.ssi_signo));
     }
   }
-  std::chrono::steady_clock::time_point last{};
+  std::map<std::uint32_t, std::chrono::steady_clock::time_point> last;  // by signal
 };
 
-SignalWatch::SignalWatch(std::initializer_list<int> numbers,
+SignalWatch::SignalWatch(const std::vector<int>& numbers,
                          std::move_only_function<void(int)> on_signal)
     : state_(std::make_unique<State>()) {
   sigemptyset(&state_->watched);

@@ -4,8 +4,8 @@
 #include <hawser/base/time.hpp>
 
 #include <functional>
-#include <initializer_list>
 #include <memory>
+#include <vector>
 
 namespace hawser {
 
@@ -14,12 +14,12 @@ namespace hawser {
 /// with the destructor.
 class SignalWatch {
  public:
-  /// Signals this close after another are taken for the same wish: timeout(1), shells and container
-  /// runtimes signal a program and then its group, and the program sees both.
+  /// A signal this close after the same one is taken for the same wish: timeout(1), shells and
+  /// container runtimes signal a program and then its group, and the program sees both.
   static constexpr Duration echo = 100ms;
 
   /// `on_signal(number)` runs on the watch's own thread, one call at a time.
-  SignalWatch(std::initializer_list<int> signals, std::move_only_function<void(int)> on_signal);
+  SignalWatch(const std::vector<int>& signals, std::move_only_function<void(int)> on_signal);
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
   ~SignalWatch();

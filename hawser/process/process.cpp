@@ -300,6 +300,11 @@ bool Process::cancel_timer(TimerId timer) {
   return extras_ != nullptr && extras_->timers.erase(timer) != 0;
 }
 
+std::optional<Process::TimerId> Process::oldest_timer() const noexcept {
+  if (extras_ == nullptr || extras_->timers.empty()) return std::nullopt;
+  return extras_->timers.begin()->first;
+}
+
 void MessageTimer::fire() {
   // The timer's entry dies with the erase, this object included: take what is needed first.
   Process& process = process_;

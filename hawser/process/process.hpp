@@ -150,6 +150,8 @@ class Process {
   TimerId send_after(Duration delay, std::unique_ptr<Message> message);
   /// True when it was still to come.
   bool cancel_timer(TimerId timer);
+  /// The timer set first of those that are still to come; ids grow.
+  std::optional<TimerId> oldest_timer() const noexcept;
 
   // ---- named timers (named_timers.cpp)
   // -------------------------------------------------------------

@@ -53,17 +53,60 @@ System::~System() { stop(options_.drain_limit); }
 
 void System::watch_signals() {
   // The first signal opens the gate; the second finds it open and ends the program at once.
-  signals_ = std::make_unique<SignalWatch>(
-      std::initializer_list<int>{SIGTERM, SIGINT}, [this](int number) {
-        if (stop_requested_->is_open()) {
-          log_->warning("system", "second signal: ending at once");
-          std::_Exit(128 + number);
-        }
-        log_->info("system",
-                   fmt::format("signal {}: draining for at most {} s", number,
-                               std::chrono::duration<double>(options_.drain_limit).count()));
-        stop_requested_->open();
-      });
+  std::vector<int> signals{SIGTERM, SIGINT};
+  if (options_.reload_on_hangup) signals.push_back(SIGHUP);
+  signals_ = std::make_unique<SignalWatch>(signals, [this](int number) {
+    if (number == SIGHUP) {
+      log_->info("system", "SIGHUP: reloading");
+      request_reload();
+      return;
+    }
+    if (stop_requested_->is_open()) {
+      log_->warning("system", "second signal: ending at once");
+      std::_Exit(128 + number);
+    }
+    log_->info("system", fmt::format("signal {}: draining for at most {} s", number,
+                                     std::chrono::duration<double>(options_.drain_limit).count()));
+    stop_requested_->open();
+  });
+}
+
+void System::tell_reloads(Pid target) {
+  const std::lock_guard lock(reload_mutex_);
+  told_reloads_.push_back(target);
+}
+
+namespace {
+/// Tells the System when the process is not there any more.
+class ReloadMessage final : public Message {
+ public:
+  explicit ReloadMessage(std::move_only_function<void(Pid)> forget) : forget_(std::move(forget)) {}
+  void deliver(Process& receiver) override {
+    ReloadRequested request;
+    Info info(type_info<ReloadRequested>, request);
+    receiver.deliver_info(info);
+  }
+  void undelivered(Pid target, const Reason& reason) noexcept override {
+    if (reason.kind() != Reason::Kind::overloaded) forget_(target);
+  }
+  std::string_view describe() const noexcept override { return "reload"; }
+
+ private:
+  std::move_only_function<void(Pid)> forget_;
+};
+}  // namespace
+
+void System::request_reload() {
+  std::vector<Pid> targets;
+  {
+    const std::lock_guard lock(reload_mutex_);
+    targets = told_reloads_;
+  }
+  for (const Pid target : targets)
+    Scheduler::send(target, std::make_unique<ReloadMessage>([this](Pid gone) {
+                      const std::lock_guard lock(reload_mutex_);
+                      std::erase(told_reloads_, gone);
+                    }));
 }
 
 Result<void> System::launch() {

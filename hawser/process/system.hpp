@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,9 @@ struct SystemOptions {
   /// From launch() on, SIGTERM and SIGINT are requests to stop, for run() to heed, instead of the
   /// program's sudden death. Off for a program that has its own handling; never under sim.
   bool handle_signals = true;
+  /// SIGHUP asks the processes that said so by tell_reloads() to reload what they have from files.
+  /// Off, it ends the program, as the kernel has it. Only with handle_signals.
+  bool reload_on_hangup = false;
   /// A start() that fails writes a log line. Off for a program that tells its user itself.
   bool log_failed_starts = true;
   /// How long run() lets connections drain after the first SIGTERM or SIGINT.
@@ -48,6 +52,9 @@ struct SystemOptions {
   /// Process groups that there may be at a time; a join beyond it fails with overloaded.
   std::size_t max_groups = 1'000'000;
 };
+
+/// Reaches handle_info of the processes that asked for it: reload what you have from files.
+struct ReloadRequested {};
 
 class System {
  public:
@@ -109,6 +116,11 @@ class System {
   int run();
   /// Makes run() return as a SIGTERM would. Any thread, also from a callback.
   void request_stop();
+  /// From now on `target` gets a ReloadRequested for each SIGHUP. Any thread; a process that has
+  /// ended is forgotten.
+  void tell_reloads(Pid target);
+  /// Does what a SIGHUP does. Any thread.
+  void request_reload();
   /// Root supervisor down in order, at most `limit`, then by force; schedulers joined. Plain thread
   /// only. True when everything ended within the limit. Further calls do nothing.
   bool stop(Duration limit);
@@ -133,6 +145,8 @@ class System {
   std::unique_ptr<Log> log_;
   Registry registry_;
   Groups groups_{options_.max_groups};
+  std::mutex reload_mutex_;
+  std::vector<Pid> told_reloads_;
   std::vector<std::unique_ptr<Scheduler>> schedulers_;
   Pid root_;
   std::shared_ptr<Gate> root_ended_;
