@@ -68,6 +68,7 @@ class EngineCore : public Engine {
 
   Result<Address> peer(SocketId id) const final;
   Result<Address> local(SocketId id) const final;
+  int descriptor(SocketId id) const final;
   std::size_t open_sockets() const noexcept final { return table_.size(); }
 
   Result<Listening> open_datagram(const Address& bind, const DatagramOptions& options,

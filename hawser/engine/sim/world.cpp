@@ -194,6 +194,10 @@ bool Host::is_paused() const noexcept { return universe_.ground.host(index_).pau
 void Host::set_descriptor_limit(std::size_t limit) {
   universe_.ground.host(index_).descriptor_limit = limit;
 }
+void Host::fail_accepts(const std::vector<int>& codes) {
+  auto& failures = universe_.ground.host(index_).accept_failures;
+  failures.insert(failures.end(), codes.begin(), codes.end());
+}
 std::size_t Host::open_descriptors() const noexcept {
   return universe_.ground.host(index_).open_descriptors();
 }

@@ -134,6 +134,7 @@ class HostState {
   bool up = true;
   bool paused = false;
   std::size_t descriptor_limit = 65'536;
+  std::deque<int> accept_failures;  // errno values, for the next accepts
   std::vector<Interface> interfaces;
   std::multimap<std::uint16_t, int> listeners;  // by port
   std::multimap<std::uint16_t, int> datagrams;  // by port, in the order of binding
