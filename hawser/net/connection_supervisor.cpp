@@ -57,8 +57,8 @@ void ConnectionSupervisor::handle_cast(StartConnection message) {
   message.permit.pass_on();
   SpawnOptions spawn{.parent = self().pid(), .mailbox = settings_.mailbox};
   if (server_->options.name_connections)
-    spawn.name = fmt::format("{}/{}.{}", server_->name, self().process().scheduler().number(),
-                             ++named_);
+    spawn.name =
+        fmt::format("{}/{}.{}", server_->name, self().process().scheduler().number(), ++named_);
   auto started = settings_.start(groups_.current(), std::move(message.socket), spawn);
   if (started) {
     this->started(*started);
@@ -82,9 +82,9 @@ void ConnectionSupervisor::report_not_started(const Error& error) {
   ++unreported_;
   if (self().now() < next_report_) return;
   next_report_ = self().now() + report_interval;
-  self().log().warning(
-      server_->name, fmt::format("a connection could not start: {} ({} since the last such line)",
-                                 error.text(), std::exchange(unreported_, 0U)));
+  self().log().warning(server_->name,
+                       fmt::format("a connection could not start: {} ({} since the last such line)",
+                                   error.text(), std::exchange(unreported_, 0U)));
 }
 
 // ---- listing

@@ -186,7 +186,8 @@ void Listener::on_accept_failed(const Error& error, bool paused) {
 
 void Listener::out_of_something(const Error& error) {
   ++shortages_;
-  if ((held_ & hold_exhausted) == 0) self().send_after(server_->options.accept_pause, RetryAccept{});
+  if ((held_ & hold_exhausted) == 0)
+    self().send_after(server_->options.accept_pause, RetryAccept{});
   hold(hold_exhausted);
   if (!std::exchange(short_, true))
     Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor))

@@ -69,8 +69,8 @@ ChildSpec keeper_spec(const std::shared_ptr<detail::ServerState>& state) {
 
 /// Binds the first socket, so that a server which cannot listen, or is declined, never was there.
 Result<void> prepare(Scheduler& scheduler, detail::ServerState& state) {
-  auto socket = detail::ListeningSocket::open(scheduler, state.bound->get(state.asked),
-                                              state.options, 0);
+  auto socket =
+      detail::ListeningSocket::open(scheduler, state.bound->get(state.asked), state.options, 0);
   if (!socket) return std::unexpected(std::move(socket.error()));
   state.bound->set((*socket)->address());
   state.set_prepared(std::move(*socket));
@@ -105,8 +105,8 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
     state->first_scheduler = context.scheduler.number();
     state->bound = bound;
     state->limit = std::make_shared<ConnectionLimit>(options.max_connections, schedulers);
-    state->set_new_connections({options.framing, options.connection, options.mailbox,
-                                options.trace_connections, start});
+    state->set_new_connections(
+        {options.framing, options.connection, options.mailbox, options.trace_connections, start});
     if (options.start_suspended) state->set_suspended(SuspendMode::keep_socket);
     if (auto prepared = prepare(context.scheduler, *state); !prepared)
       return std::unexpected(std::move(prepared.error()));

@@ -121,15 +121,16 @@ ChildSpec server_with_init(std::string name, ServerOptions options, Init init,
     cell->set(std::move(changed));
     return answer;
   };
-  return detail::server_spec(
-      std::move(name), std::move(options),
-      [cell](const std::shared_ptr<ConnectionGroup>& group, NativeSocket socket,
-             const SpawnOptions& spawn_options) {
-        // Keeps the arguments while the handler is made, whoever changes them meanwhile.
-        const auto kept = cell->get();
-        using Make = detail::MakeHandler<H, Kept>;
-        return start_connection<H>(group, std::move(socket), spawn_options, Make{kept.get()});
-      });
+  return detail::server_spec(std::move(name), std::move(options),
+                             [cell](const std::shared_ptr<ConnectionGroup>& group,
+                                    NativeSocket socket, const SpawnOptions& spawn_options) {
+                               // Keeps the arguments while the handler is made, whoever changes
+                               // them meanwhile.
+                               const auto kept = cell->get();
+                               using Make = detail::MakeHandler<H, Kept>;
+                               return start_connection<H>(group, std::move(socket), spawn_options,
+                                                          Make{kept.get()});
+                             });
 }
 
 /// From now on new connections of the server have handler H, made from copies of `arguments`;

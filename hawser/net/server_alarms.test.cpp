@@ -1,6 +1,6 @@
 // Alarms: threshold, hysteresis, cooldown; on connections, accept errors and descriptors.
-#include <hawser/net/testing/net_world.hpp>
 #include <hawser/net/server_alarms.hpp>
+#include <hawser/net/testing/net_world.hpp>
 
 #include <gtest/gtest.h>
 
@@ -60,8 +60,9 @@ TEST(AlarmState, Tcp_R_04_HasAThresholdAHysteresisAndACooldown) {
 }
 
 TEST(Server, Tcp_R_04_AnAlarmOnConnectionsIsRaisedClearedAndCoolsDown) {
-  NetWorld net;
+  Events seen;
   std::vector<std::string> called;
+  NetWorld net;
   ServerOptions options;
   options.alarms.push_back({.name = "many",
                             .raise_at = 10,
@@ -71,11 +72,11 @@ TEST(Server, Tcp_R_04_AnAlarmOnConnectionsIsRaisedClearedAndCoolsDown) {
                               called.push_back(std::string(to_string(event.kind)) + " " +
                                                event.text + " " + std::to_string(event.count));
                             }});
-  options.alarms.push_back({.name = "few", .raise_at = 2, .cooldown = 0s, .notify = [](const auto&) {
-                              throw std::runtime_error("oops");
-                            }});
+  options.alarms.push_back(
+      {.name = "few", .raise_at = 2, .cooldown = 0s, .notify = [](const auto&) {
+         throw std::runtime_error("oops");
+       }});
   const Address at = net.serve<Echo>(std::move(options));
-  Events seen;
   watch(net, seen);
   Peers peers;
   const auto become = [&](std::size_t count) {
@@ -105,12 +106,12 @@ TEST(Server, Tcp_R_04_AnAlarmOnConnectionsIsRaisedClearedAndCoolsDown) {
 }
 
 TEST(Server, Tcp_R_04_AnAlarmOnAcceptErrorsCountsThemBySecond) {
+  Events seen;
   NetWorld net;
   ServerOptions options;
   options.alarms.push_back(
       {.name = "errors", .on = Alarm::On::accept_errors, .raise_at = 20, .clear_at = 2});
   const Address at = net.serve<Echo>(std::move(options));
-  Events seen;
   watch(net, seen);
   Peers peers;
   const auto fail = [&](std::size_t times) {
@@ -118,9 +119,9 @@ TEST(Server, Tcp_R_04_AnAlarmOnAcceptErrorsCountsThemBySecond) {
     peers.push_back(net.connect(at));
     net.run(2s);
   };
+  const auto timers = net.left().timers;
   fail(10);
   EXPECT_EQ(seen.all, Packets{});
-  const auto timers = net.left().timers;
   fail(25);
   ASSERT_EQ(seen.all.size(), 2U);
   EXPECT_EQ(seen.all[0], "alarm raised 25 errors");
@@ -129,11 +130,11 @@ TEST(Server, Tcp_R_04_AnAlarmOnAcceptErrorsCountsThemBySecond) {
 }
 
 TEST(Server, Tcp_R_04_AShortageOfDescriptorsIsAnEventAndAnAlarm) {
+  Events seen;
   NetWorld net;
   ServerOptions options;
   options.alarms.push_back({.name = "short", .on = Alarm::On::descriptors});
   const Address at = net.serve<Echo>(std::move(options));
-  Events seen;
   watch(net, seen);
   sim::Host& host = net.world().host("server");
   host.set_descriptor_limit(host.open_descriptors());
@@ -150,11 +151,10 @@ TEST(Server, Tcp_R_04_AShortageOfDescriptorsIsAnEventAndAnAlarm) {
 }
 
 TEST(Server, AWatcherMayLeave) {
+  Events seen;
   NetWorld net;
   net.serve<Echo>({});
-  Events seen;
-  const auto watcher =
-      net.system->spawn<Watching>({}, &seen, server_monitor(*net.system, "it"));
+  const auto watcher = net.system->spawn<Watching>({}, &seen, server_monitor(*net.system, "it"));
   ASSERT_TRUE(watcher.has_value());
   net.run();
   const auto before = net.left();

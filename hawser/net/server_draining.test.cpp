@@ -132,10 +132,10 @@ struct Polite {
 };
 
 TEST(Server, Tcp_R_15_EachStepOfADrainIsAnEvent) {
+  Events seen;
   NetWorld net;
   const auto before = net.left();
   const Address at = net.serve<Polite>({}, &net.events, Duration(2s));
-  Events seen;
   watch(net, seen);
   Peers peers;
   for (int i = 0; i < 3; ++i) peers.push_back(net.connect(at));
@@ -160,11 +160,11 @@ TEST(Server, Tcp_R_15_EachStepOfADrainIsAnEvent) {
 }
 
 TEST(Server, Tcp_R_15_E_02_AtTheDeadlineWhatIsLeftIsKilledAndCounted) {
+  Events seen;
   NetWorld net;
   ServerOptions options;
   options.drain_deadline = 1h;
   const Address at = net.serve<Stubborn>(std::move(options));
-  Events seen;
   watch(net, seen);
   Peers peers;
   for (int i = 0; i < 4; ++i) peers.push_back(net.connect(at));
@@ -222,9 +222,8 @@ TEST(Server, Tcp_R_17_CB_07_AConnectionMayStopItsServer) {
   auto other = net.connect(at);
   peer->send(framed("x"));
   net.run(8s);
-  EXPECT_EQ(net.events.all,
-            (Packets{"asked", std::string(to_string(ErrorKind::not_found)), "terminate shutdown",
-                     "terminate shutdown"}));
+  EXPECT_EQ(net.events.all, (Packets{"asked", std::string(to_string(ErrorKind::not_found)),
+                                     "terminate shutdown", "terminate shutdown"}));
   EXPECT_EQ(server_status(*net.system, "it").error().kind, ErrorKind::not_found);
   EXPECT_TRUE(other->over());
   EXPECT_EQ(net.left(), before);
@@ -255,6 +254,7 @@ TEST(Server, Tcp_R_17_TwoStopsAtOnceBothReturn) {
 }
 
 TEST(Server, Tcp_R_15_OneMayWaitForTheCountToFall) {
+  Events seen;
   NetWorld net;
   const Address at = net.serve<Scripted>({}, &net.events);
   Peers peers;
@@ -270,7 +270,6 @@ TEST(Server, Tcp_R_15_OneMayWaitForTheCountToFall) {
       events->add("now " + std::to_string(now.value_or(99)));
     }
   };
-  Events seen;
   ASSERT_TRUE(net.system->spawn<Asking>({}, server_monitor(*net.system, "it"), &seen).has_value());
   for (std::size_t i = 0; i < 2; ++i) peers[i]->close();
   net.run(10s);
@@ -332,6 +331,7 @@ TEST(Server, Tcp_R_15_PartsThatAreRestartedInADrainTakePartInIt) {
 }
 
 TEST(Server, Tcp_CB_07_E_05_TheMonitorMayCrashAndWatchersCanTell) {
+  Events seen;
   NetWorld net;
   const Address at = net.serve<Scripted>({}, &net.events);
   auto peer = net.connect(at);
@@ -340,13 +340,13 @@ TEST(Server, Tcp_CB_07_E_05_TheMonitorMayCrashAndWatchersCanTell) {
   send_exit(old, Reason::killed());
   net.run(1s);
   EXPECT_NE(server_monitor(*net.system, "it").pid(), old);
-  Events seen;
   watch(net, seen);
   ASSERT_TRUE(suspend_server(*net.system, "it").has_value());
   ASSERT_TRUE(resume_server(*net.system, "it").has_value());
   net.run();
   EXPECT_EQ(seen.all, (Packets{"suspended 0 clients wait", "resumed 0"}));
   ASSERT_TRUE(stop_server(*net.system, "it", StopServer(1s)).has_value());
+  net.run();
   EXPECT_TRUE(peer->over());
 }
 

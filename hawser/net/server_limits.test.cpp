@@ -1,7 +1,7 @@
 // The limit of connections: one true number, changed while running, with a choice of what happens
 // at it.
-#include <hawser/net/testing/net_world.hpp>
 #include <hawser/net/connection_handler.hpp>
+#include <hawser/net/testing/net_world.hpp>
 
 #include <gtest/gtest.h>
 
@@ -131,9 +131,9 @@ TEST(Server, Tcp_R_02_TheLimitIsLoweredByNameAndAWrongOneIsRefused) {
 }
 
 TEST(Server, Tcp_R_01_WhoFindsNoRoomMayBeToldSo) {
+  std::vector<std::string> told;
   NetWorld net;
   const auto before = net.left();
-  std::vector<std::string> told;
   ServerOptions options;
   options.max_connections = 2;
   options.at_limit = AtLimit::shed;
@@ -177,7 +177,8 @@ TEST(Server, AShedHookThatThrowsCostsItsClientOnly) {
   for (int i = 0; i < 50; ++i) peers.push_back(net.connect(at));
   net.run(1s);
   EXPECT_EQ(server_listener(*net.system, "it").pid(), listener);
-  EXPECT_TRUE(std::all_of(peers.begin(), peers.end(), [](const auto& each) { return each->over(); }));
+  EXPECT_TRUE(
+      std::all_of(peers.begin(), peers.end(), [](const auto& each) { return each->over(); }));
   EXPECT_EQ(net.lines_with("the shed hook threw: oops"), 1U) << net.all_lines();
 }
 

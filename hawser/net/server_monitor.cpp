@@ -180,8 +180,8 @@ ServerPlace ServerMonitor::handle_call(GetServerPlace) const {
 
 void ServerMonitor::handle_call(DrainServer request, From<DrainReport> from) {
   drain_waiters_.push_back(std::move(from));
-  const Duration deadline = request.deadline == Duration::max() ? server_->options.drain_deadline
-                                                                : request.deadline;
+  const Duration deadline =
+      request.deadline == Duration::max() ? server_->options.drain_deadline : request.deadline;
   server_->begin_drain({deadline, std::move(request.reason)});
   begin_drain();
   if (drained_) settle_drain();

@@ -62,10 +62,10 @@ enum class SuspendMode : std::uint8_t {
 
 /// A socket that has just been bound and listens, and from which nothing has been accepted yet.
 struct BoundListener {
-  Address address;          ///< with the real port
-  int descriptor = -1;      ///< for setsockopt; under sim a number of the simulated kernel
-  unsigned listener = 0;    ///< which one of the server's, from 0
-  unsigned scheduler = 0;   ///< where its connections are accepted
+  Address address;         ///< with the real port
+  int descriptor = -1;     ///< for setsockopt; under sim a number of the simulated kernel
+  unsigned listener = 0;   ///< which one of the server's, from 0
+  unsigned scheduler = 0;  ///< where its connections are accepted
 };
 
 /// What a hook on a bound socket answers.
@@ -138,18 +138,20 @@ struct ServerOptions {
   /// AtLimit::shed: what a client is told that finds no room ("busy\n"), at most 4096 bytes. Called
   /// in the listener; what it throws is logged, and the client is closed without a word.
   std::function<std::string(const Address& peer)> shed{};
-  /// Those bytes get so long to leave, and so many clients at once get them; others are just closed.
+  /// Those bytes get so long to leave, and so many clients at once get them; others are just
+  /// closed.
   Duration shed_deadline = 1s;
   std::size_t shed_at_once = 256;
   AcceptSpread spread = AcceptSpread::hand_over;
-  /// AcceptSpread::per_scheduler: on how many schedulers to listen, the server's own first; 0 = on all.
+  /// AcceptSpread::per_scheduler: on how many schedulers to listen, the server's own first; 0 = on
+  /// all.
   unsigned acceptors = 0;
   /// How long connections get to end when the server is stopped; then they are killed.
   Duration drain_deadline = 10s;
   /// Bound and listening, but not accepting until resume_server().
   bool start_suspended = false;
-  /// A resumed server whose address somebody else has taken meanwhile tries again so often; zero: it
-  /// stays suspended.
+  /// A resumed server whose address somebody else has taken meanwhile tries again so often; zero:
+  /// it stays suspended.
   Duration listen_retry = 1s;
   /// Connections that the kernel keeps ready (capped by its somaxconn).
   int backlog = 4096;
@@ -159,8 +161,8 @@ struct ServerOptions {
   MailboxLimit mailbox{};          ///< of each connection
   /// After an accept that failed for want of descriptors or memory, the next one waits so long.
   Duration accept_pause = 100ms;
-  /// Hold one descriptor in reserve: when there are no others left, it is given up for the length of
-  /// the pause, and clients are accepted and closed at once instead of hanging in the backlog.
+  /// Hold one descriptor in reserve: when there are no others left, it is given up for the length
+  /// of the pause, and clients are accepted and closed at once instead of hanging in the backlog.
   bool spare_descriptor = false;
   /// Called with each listening socket before anything is accepted from it; also when a listener is
   /// restarted or resumed with a new socket. For options of the socket (SO_INCOMING_CPU,

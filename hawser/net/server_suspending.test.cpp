@@ -141,9 +141,8 @@ TEST(Server, Tcp_EB_06_SuspendedMeansNoWorkAtAll) {
     const auto polls = [&] {
       std::uint64_t sum = 0;
       for (unsigned i = 0; i < net.system->scheduler_count(); ++i)
-        static_cast<void>(net.system->run_on(i, [&](Scheduler& scheduler) {
-          sum += scheduler.engine().counters().polls;
-        }));
+        static_cast<void>(net.system->run_on(
+            i, [&](Scheduler& scheduler) { sum += scheduler.engine().counters().polls; }));
       return sum;
     };
     const std::uint64_t begin = polls();
@@ -156,7 +155,8 @@ TEST(Server, Tcp_EB_06_SuspendedMeansNoWorkAtAll) {
     EXPECT_LE(slept - begin, 3 * looking) << "mode " << static_cast<int>(mode);
     ASSERT_TRUE(resume_server(*net.system, "it").has_value());
     net.run(1s);
-    EXPECT_EQ(net.status().connections, mode == SuspendMode::keep_socket ? 4U : 1U);
+    // Closed, those in the backlog are gone; the one that had been accepted already is served now.
+    EXPECT_EQ(net.status().connections, mode == SuspendMode::keep_socket ? 4U : 2U);
   }
 }
 
@@ -214,9 +214,9 @@ TEST(Server, Tcp_E_04_E_06_R_20_EachAcceptorTellsItsState) {
   }
   EXPECT_EQ(accepted, 60U);
   // One of them alone: the others go on, and each says so.
-  ASSERT_TRUE(net.system
-                  ->call(Ref<Listener>(net.system->whereis("it/listener/2")), SuspendListener{})
-                  .has_value());
+  ASSERT_TRUE(
+      net.system->call(Ref<Listener>(net.system->whereis("it/listener/2")), SuspendListener{})
+          .has_value());
   status = net.status();
   EXPECT_TRUE(status.acceptors[0].accepting);
   EXPECT_FALSE(status.acceptors[2].accepting);

@@ -1,6 +1,7 @@
 // How bytes move between a connection's packets and its socket: TLS, WebSocket, PROXY protocol, or
-// a transport of the user's own. A plain connection has none. Public: derive from Transport to write
-// one; users of a transport only name its maker in their options. Belongs to the connection's thread.
+// a transport of the user's own. A plain connection has none. Public: derive from Transport to
+// write one; users of a transport only name its maker in their options. Belongs to the connection's
+// thread.
 //
 // Transports of one connection stand on each other, the lowest next to the socket:
 //

@@ -35,9 +35,8 @@ Result<std::unique_ptr<ListeningSocket>> ListeningSocket::open(Scheduler& schedu
   socket->id_ = listening->id;
   socket->address_ = listening->bound;
   if (!options.on_listening) return socket;
-  const ListenAnswer answer =
-      options.on_listening({socket->address_, scheduler.engine().descriptor(socket->id_), listener,
-                            scheduler.number()});
+  const ListenAnswer answer = options.on_listening(
+      {socket->address_, scheduler.engine().descriptor(socket->id_), listener, scheduler.number()});
   if (answer.declines())
     return std::unexpected(Error{ErrorKind::cancelled, 0, "listen",
                                  fmt::format("on_listening declined {}", socket->address_.text())});
