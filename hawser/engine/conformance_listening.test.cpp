@@ -289,6 +289,10 @@ TEST_P(RealEngineConformance, ConnectToNobodysUnixPathFails) {
 // --------------------------------------------------------------------------
 
 TEST_P(RealEngineConformance, RunningOutOfDescriptorsPausesAcceptingUntilResumed) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP()
+      << "UBSan looks at objects' types through a pipe, and there are no descriptors for it";
+#endif
   Acceptor acceptor;
   listen(acceptor, {.start_paused = true});
   Recorder there[3];

@@ -3,6 +3,7 @@
 
 #include <hawser/base/check.hpp>
 #include <hawser/base/log.hpp>
+#include <hawser/net/detail/connection_rare.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
 
@@ -19,13 +20,20 @@ Connection& connection() {
 }
 
 Connection::Connection(std::shared_ptr<ConnectionGroup> group) noexcept
-    : group_(std::move(group)) {}
+    : credit_(group->options().active_packets),
+      group_(std::move(group)),
+      framing_(&group_->framing()) {}
 
 Connection::~Connection() {
   // Only when it never came to life; else release_resources has been here.
   if (!attached_) return;
   group_->scheduler().engine().close_now(socket_);
   group_->remove(*this);
+}
+
+Connection::Rare& Connection::rare() {
+  if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+  return *rare_;
 }
 
 Result<void> Connection::attach(NativeSocket socket) {
@@ -38,10 +46,28 @@ Result<void> Connection::attach(NativeSocket socket) {
   return {};
 }
 
+void Connection::begin() {
+  if (group_->transports().empty()) {
+    stand();
+    return;
+  }
+  stack_ = make_stack();
+  for (const TransportMaker& make : group_->transports()) stack_->push(make());
+  begin_handshake();
+  stack_->start();
+  if (!over() && held_ == 0) scheduler().engine().resume_receiving(socket_);
+}
+
+void Connection::stand() {
+  make_handler();
+  begin_receiving();
+}
+
 void Connection::begin_receiving() {
   if (stopping()) return;
   group_->counters().started.add();
   started_ = true;
+  if (credit_ == 0) hold(hold_credit);
   if (options().idle_timeout > Duration::zero())
     arm_deadline(scheduler().now() + options().idle_timeout);
   if (held_ == 0) scheduler().engine().resume_receiving(socket_);
@@ -54,13 +80,30 @@ void Connection::on_received(BytesView bytes) {
   bytes_in_ += bytes.size();
   group_->counters().bytes_in.add(bytes.size());
   last_traffic_ = scheduler().now();
-  receive(bytes);
+  if (stack_ == nullptr) [[likely]] {
+    receive(bytes);
+    return;
+  }
+  run_quietly("transport", [&] {
+    stack_->received(bytes);
+    // PROXY's header is behind us: from here on there is nothing between.
+    if (stack_ != nullptr && stack_->empty()) stack_.reset();
+  });
 }
 
 void Connection::on_end_of_stream() {
   peer_ended_ = true;
-  if (options().half_close == HalfClose::allow && handles_end()) {
-    run_callback("handle_end", [this] { deliver_end(); });
+  if (over()) return;
+  if (stack_ == nullptr) {
+    end_of_bytes();
+  } else {
+    run_quietly("transport", [this] { stack_->received_end(); });
+  }
+}
+
+void Connection::end_of_bytes() {
+  if (options().half_close == HalfClose::allow && handles_end() && started_) {
+    as_callback("handle_end", [this] { deliver_end(); });
     return;
   }
   // Some of a packet without its rest will never be one; whoever reads the reason shall know.
@@ -71,30 +114,53 @@ void Connection::on_end_of_stream() {
 
 void Connection::on_failed(const Error& error) {
   failed_ = true;
+  if (over()) return;
   peer_gone(error.kind == ErrorKind::closed    ? Reason(Reason::Kind::closed, error.text())
             : error.kind == ErrorKind::timeout ? Reason::timeout(error.text())
                                                : Reason::failed(error.text()));
 }
 
 void Connection::peer_gone(const Reason& reason) {
-  run_callback("handle_disconnect", [&] {
-    deliver_disconnect(reason);
+  as_callback("handle_disconnect", [&] {
+    if (started_) {
+      if (rare_ != nullptr && rare_->receiver != nullptr)
+        rare_->receiver->complete(
+            std::unexpected(Error{ErrorKind::closed, 0, "receive", reason.text()}));
+      deliver_disconnect(reason);
+    }
     stop(reason);
   });
 }
 
+void Connection::give_up(Reason reason, bool by_reset) {
+  reset_ = reset_ || by_reset;
+  stop(std::move(reason));
+}
+
 void Connection::on_drained() {
-  // The callback may end the connection, and its object with it: look it up again.
+  // Callbacks may end the connection, and its object with it: look it up again.
   Scheduler& home = scheduler();
   const Pid self = pid();
-  if (handles_drained()) {
+  const auto gone = [&] { return home.find(self) != this || over(); };
+  if (rare_ != nullptr && !rare_->receipts.empty()) {
+    run_quietly("sent", [this] { resolve_receipts(); });
+    if (gone()) return;
+  }
+  if ((held_ & hold_high_water) != 0 &&
+      scheduler().engine().unsent(socket_) <= options().low_water) {
     // What it sends is counted anew: it may fill the queue to the mark, and shall then be told
     // again.
     held_ = static_cast<std::uint8_t>(held_ & ~hold_high_water);
-    run_callback("handle_drained", [this] { deliver_drained(); });
-    if (home.find(self) != this || (held_ & hold_high_water) != 0) return;
+    if (handles_drained() && started_) {
+      run_callback("handle_drained", [this] { deliver_drained(); });
+      if (gone()) return;
+    }
+    if ((diverted_ & divert_slow) != 0) run_quietly("sent", [this] { undivert(divert_slow); });
+    if (gone()) return;
+    if ((held_ & hold_high_water) == 0) let_go(hold_high_water);
+    if (gone()) return;
   }
-  let_go(hold_high_water);
+  watch_unsent();
 }
 
 void Connection::on_suspended(bool suspended) {
@@ -120,89 +186,174 @@ void Connection::hold(Hold why) {
   held_ |= why;
 }
 
+void Connection::hold_until_detached(bool by_reset) {
+  reset_ = reset_ || by_reset;
+  hold(hold_over);
+}
+
 void Connection::hold_for_turn() {
+  if ((held_ & hold_turn) != 0) return;
   hold(hold_turn);
   Scheduler::send(pid(), std::make_unique<ContinueMessage>());
 }
 
 void Connection::let_go(Hold why) {
   held_ = static_cast<std::uint8_t>(held_ & ~why);
-  if (held_ != 0) return;
-  if (uncut_) {
-    if (why == hold_turn) {
-      deliver_kept();  // which may have set a new hold
-    } else {
+  if (held_ != 0 || over()) return;
+  if (uncut_ || (stack_ != nullptr && stack_->kept() != 0)) {
+    if (why != hold_turn) {
       hold_for_turn();
+      return;
     }
+    if (uncut_) deliver_kept();  // which may have set a new hold
+    if (stack_ != nullptr && held_ == 0 && !over()) stack_->resume();
   } else if (!kept_.empty()) {
     // While we did not read, the peer could not finish its packet: it gets its time anew.
     packet_begun_ = scheduler().now();
     if (options().packet_timeout > Duration::zero())
       arm_deadline(packet_begun_ + options().packet_timeout);
   }
-  if (held_ == 0 && !stopping()) scheduler().engine().resume_receiving(socket_);
+  if (held_ == 0 && !over()) scheduler().engine().resume_receiving(socket_);
+}
+
+void Connection::activate(std::uint32_t packets) {
+  credit_ = packets;
+  if (packets == 0) {
+    hold(hold_credit);
+  } else if ((held_ & hold_credit) != 0) {
+    let_go(hold_credit);
+  }
+}
+
+void Connection::hibernate() {
+  hibernate_ = false;
+  if (kept_.empty()) std::string().swap(kept_);
+  if (stack_ != nullptr) stack_->hibernate();
+  if (rare_ != nullptr && rare_->empty()) rare_.reset();
 }
 
 // ---- what others may ask
 // ----------------------------------------------------------------------------------
 
 void Connection::end_sending() {
-  sending_ended_ = true;
+  if (std::exchange(sending_ended_, true)) return;
+  finish_transports(Reason::normal());
   scheduler().engine().shutdown_sending(socket_);
 }
 
-Result<Address> Connection::peer() const { return scheduler().engine().peer(socket_); }
+Result<Address> Connection::peer() const {
+  if (rare_ != nullptr && rare_->peer) return *rare_->peer;
+  return group_->scheduler().engine().peer(socket_);
+}
 Result<Address> Connection::local() const { return scheduler().engine().local(socket_); }
-std::size_t Connection::unsent() const { return scheduler().engine().unsent(socket_); }
+std::size_t Connection::unsent() const {
+  return scheduler().engine().unsent(socket_) + (stack_ == nullptr ? 0 : stack_->staged());
+}
 
 ConnectionInfo Connection::info() const {
-  return {pid(),
-          peer().value_or(Address{}),
-          statistics().age,
-          packets_in_,
-          packets_out_,
-          bytes_in_,
-          bytes_out_,
-          unsent(),
-          held_ == 0};
+  ConnectionInfo info;
+  info.pid = pid();
+  info.peer = peer().value_or(Address{});
+  info.age = statistics().age;
+  info.packets_in = packets_in_;
+  info.packets_out = packets_out_;
+  info.bytes_in = bytes_in_;
+  info.bytes_out = bytes_out_;
+  info.unsent = unsent();
+  info.waiting = rare_ == nullptr ? 0 : rare_->waiting.packets();
+  info.waiting_bytes = rare_ == nullptr ? 0 : rare_->waiting.bytes();
+  info.dropped = rare_ == nullptr ? 0 : rare_->waiting.dropped();
+  info.reading = held_ == 0;
+  info.handshaking = handshaking_;
+  return info;
 }
 
 std::string Connection::describe_state() {
   const ConnectionInfo now = info();
-  return fmt::format("peer {}, {} packets in, {} out, {} bytes in, {} out, {} unsent{}",
-                     now.peer.text(), now.packets_in, now.packets_out, now.bytes_in, now.bytes_out,
-                     now.unsent, now.reading ? "" : ", not reading");
+  std::string text = fmt::format("peer {}, {} packets in, {} out, {} bytes in, {} out, {} unsent{}",
+                                 now.peer.text(), now.packets_in, now.packets_out, now.bytes_in,
+                                 now.bytes_out, now.unsent, now.reading ? "" : ", not reading");
+  if (now.waiting != 0) text += fmt::format(", {} packets wait", now.waiting);
+  if (now.dropped != 0) text += fmt::format(", {} dropped", now.dropped);
+  if (stack_ != nullptr) text += ", " + stack_->describe();
+  if (now.handshaking) text += ", in its handshake";
+  return text;
 }
 
-SendQueue* Connection::outgoing() { return scheduler().engine().outgoing(socket_); }
+SendQueue* Connection::outgoing() const { return group_->scheduler().engine().outgoing(socket_); }
 
 // ---- the end
 // ------------------------------------------------------------------------------------------------
 
-void Connection::end_by_reset(Reason reason) {
-  reset_ = true;
-  stop(std::move(reason));
+void Connection::release_resources(const Reason& reason) noexcept {
+  if (rare_ != nullptr) {
+    rare_->receipts.clear();  // whoever waited learns it from the end of the process
+    rare_->receiver = nullptr;
+  }
+  if (!attached_) {
+    cancel();
+    return;
+  }
+  if (started_) {
+    group_->counters().ended[static_cast<std::size_t>(reason.kind())].add();
+  } else if (handshaking_) {
+    group_->counters().not_started.add();
+  }
+  log_end(reason);
+  close_socket(reason);
+  cancel();  // after the last bytes, which may have armed it
 }
 
-void Connection::release_resources(const Reason& reason) noexcept {
-  cancel();
-  if (!attached_) return;
+void Connection::close_socket(const Reason& reason) noexcept {
   attached_ = false;
-  if (started_) group_->counters().ended[static_cast<std::size_t>(reason.kind())].add();
-  log_end(reason);
   Engine& engine = scheduler().engine();
   const Instant deadline = scheduler().now() + options().flush_deadline;
   if (failed_ || reason.kind() == Reason::Kind::killed) {
     engine.close_now(socket_);
   } else if (reset_) {
     engine.close(socket_, CloseMode::reset, deadline);
-  } else if (options().flush_deadline > Duration::zero() && engine.unsent(socket_) > 0) {
-    group_->remove_lingering(*this, socket_, deadline);
-    return;
   } else {
+    if (!sending_ended_) finish_transports(reason);
+    if (options().flush_deadline > Duration::zero() && engine.unsent(socket_) > 0) {
+      group_->remove_lingering(*this, socket_, deadline);
+      return;
+    }
     engine.close(socket_, CloseMode::graceful, deadline);
   }
   group_->remove(*this);
+}
+
+void Connection::detach(const Reason& reason) {
+  log_end(reason);
+  close_socket(reason);
+  cancel();
+  socket_ = {};
+  if (stack_ != nullptr) {
+    stack_->retire();
+    rare().retired.push_back(std::move(stack_));
+  }
+  if (rare_ != nullptr) {
+    rare_->framing.reset();
+    rare_->peer.reset();
+    rare_->pushed.reset();
+    framing_ = &group_->framing();
+    if (rare_->receiver != nullptr)
+      rare_->receiver->complete(
+          std::unexpected(Error{ErrorKind::closed, 0, "receive", reason.text()}));
+    const Error lost{ErrorKind::closed, 0, "send",
+                     "the connection was lost before the packet was written: " + reason.text()};
+    while (!rare_->receipts.empty()) {
+      auto done = std::move(rare_->receipts.front().done);
+      rare_->receipts.pop_front();
+      done(std::unexpected(lost));
+    }
+  }
+  drop_kept();
+  held_ = static_cast<std::uint8_t>(held_ & hold_suspended);
+  diverted_ &= divert_away;
+  credit_ = options().active_packets;
+  handshaking_ = uncut_ = reset_ = failed_ = sending_ended_ = peer_ended_ = hibernate_ = false;
+  started_ = false;
 }
 
 void Connection::log_end(const Reason& reason) const {

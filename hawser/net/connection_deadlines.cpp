@@ -22,11 +22,19 @@ void Connection::fire() {
   const Instant now = scheduler().now();
   Instant next = Instant::never();
   const auto end = [this](std::string why, bool by_reset) {
-    run_callback("deadline", [&] {
-      by_reset ? end_by_reset(Reason::timeout(std::move(why)))
-               : stop(Reason::timeout(std::move(why)));
-    });
+    run_callback("deadline", [&] { give_up(Reason::timeout(std::move(why)), by_reset); });
   };
+
+  if (handshaking_ && limits.handshake_timeout > Duration::zero()) {
+    const Instant due = packet_begun_ + limits.handshake_timeout;
+    if (due <= now) {
+      end(fmt::format("handshake_timeout: {} was not through within {} s", stack_->describe(),
+                      in_seconds(limits.handshake_timeout)),
+          false);
+      return;
+    }
+    next = std::min(next, due);
+  }
 
   if (limits.packet_timeout > Duration::zero() && packet_unfinished()) {
     const Instant due = packet_begun_ + limits.packet_timeout;
@@ -56,7 +64,7 @@ void Connection::fire() {
                      std::max(unsent_since_ + limits.write_deadline, now + TimerWheel::tick)});
   }
 
-  if (limits.idle_timeout > Duration::zero()) {
+  if (started_ && limits.idle_timeout > Duration::zero()) {
     const Instant due = last_traffic_ + limits.idle_timeout;
     if (due <= now) {
       end(fmt::format("idle_timeout: nothing came or went for {} s",

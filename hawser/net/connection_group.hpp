@@ -7,6 +7,7 @@
 #include <hawser/net/connection_limit.hpp>
 #include <hawser/net/connection_options.hpp>
 #include <hawser/net/framing.hpp>
+#include <hawser/net/transport.hpp>
 #include <hawser/process/pid.hpp>
 #include <hawser/process/timer_wheel.hpp>
 
@@ -40,6 +41,7 @@ class ConnectionGroup {
     ConnectionOptions options{};
     std::shared_ptr<ConnectionLimit> limit{};        ///< set: one permit a connection
     std::shared_ptr<ConnectionCounters> counters{};  ///< never null
+    TransportMakers transports{};                    ///< of each connection, the lowest first
     /// Called with each connection that goes, while its figures are still there.
     std::function<void(Connection&)> leaving{};
   };
@@ -53,6 +55,9 @@ class ConnectionGroup {
   const Framing& framing() const noexcept { return parts_.framing; }
   const ConnectionOptions& options() const noexcept { return parts_.options; }
   ConnectionCounters& counters() const noexcept { return *parts_.counters; }
+  const TransportMakers& transports() const noexcept { return parts_.transports; }
+  /// Memory for bytes on their way through transports.
+  SendPool& send_pool() noexcept { return send_pool_; }
 
   std::size_t size() const noexcept { return size_; }
   std::size_t lingering() const noexcept { return lingering_.size(); }
@@ -107,6 +112,7 @@ class ConnectionGroup {
   Connection* first_ = nullptr;
   Connection* last_ = nullptr;
   std::size_t size_ = 0;
+  SendPool send_pool_{std::size_t{256} << 10};
   std::list<std::unique_ptr<Lingering>> lingering_;
   std::set<const Connection*> uncounted_;  // looked at only while there are any
   Cursor* cursors_ = nullptr;

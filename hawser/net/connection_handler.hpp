@@ -7,9 +7,13 @@
 //   handle_end()                       -> void | Next             the peer will send no more; only
 //                                                                 with HalfClose::allow
 //   handle_drained()                   -> void | Next             unsent bytes, which had reached
-//   the
-//                                                                 high-water mark, fell to the low
-//                                                                 one
+//                                                                 the high-water mark, fell to the
+//                                                                 low one
+//   handle_upgrade()                   -> void | Next | Task<>    a transport that was pushed is
+//                                                                 through its handshake
+//   handle_passive()                   -> void | Next             the packets that activate(N)
+//                                                                 allowed have been handled
+// A handler without handle_packet is one that only receives in its tasks (passive.hpp).
 // Every callback may answer send(…), also init: that is a greeting.
 #pragma once
 
@@ -36,29 +40,39 @@ concept HasDisconnect = requires(H& handler) { handler.handle_disconnect(); };
 template <class H>
 concept HasDrained = requires(H& handler) { handler.handle_drained(); };
 template <class H>
+concept HasUpgrade = requires(H& handler) { handler.handle_upgrade(); };
+template <class H>
+concept HasPassive = requires(H& handler) { handler.handle_passive(); };
+template <class H>
 concept HasEnd = requires(H& handler) { handler.handle_end(); };
 
-template <class H, class Make>
-class HandlerConnection : public HandlerProcess<H, Make, Connection> {
-  using Base = HandlerProcess<H, Make, Connection>;
+/// `Kind` is Connection (accepted), or what gets its socket by itself (dialed, client).
+template <class H, class Make, class Kind = Connection>
+class HandlerConnection : public HandlerProcess<H, Make, Kind> {
+  using Base = HandlerProcess<H, Make, Kind>;
   static_assert(HandlesPacket<H> || HandlesPacketCopy<H>,
                 "the handler of a connection needs a public member `hawser::Next "
                 "handle_packet(hawser::Packet packet)` (or one that takes hawser::Bytes)");
 
  public:
-  HandlerConnection(Make make, std::shared_ptr<ConnectionGroup> group)
-      : Base(std::move(make), std::move(group)) {}
+  template <class... KindArguments>
+  explicit HandlerConnection(Make make, KindArguments&&... arguments)
+      : Base(std::move(make), std::forward<KindArguments>(arguments)...) {}
 
   void* handler(const TypeInfo& type) noexcept override {
     // Whoever holds the pid may also talk to the connection itself.
-    if (same_type(type, type_info<Connection>)) return static_cast<Connection*>(this);
+    if (void* kind = this->kind_handler(type)) return kind;
     return Base::handler(type);
+  }
+  void deliver_info(Info& info) override {
+    this->made() ? Base::deliver_info(info) : this->count_unexpected(info.type_name());
   }
 
  protected:
-  void initialise() override {
-    Base::initialise();
-    this->begin_receiving();
+  void initialise() override { this->begin_kind(); }
+  void make_handler() override { Base::initialise(); }
+  bool ends_in_its_own_time() const noexcept override {
+    return this->made() && Base::ends_in_its_own_time();
   }
 
   Duration deliver_packet(Packet packet) override {
@@ -86,6 +100,15 @@ class HandlerConnection : public HandlerProcess<H, Make, Connection> {
   bool handles_end() const noexcept override { return HasEnd<H>; }
   void deliver_end() override {
     if constexpr (HasEnd<H>) detail::carry_out(*this, [&] { return this->hosted().handle_end(); });
+  }
+
+  void deliver_upgrade() override {
+    if constexpr (HasUpgrade<H>)
+      detail::carry_out(*this, [&] { return this->hosted().handle_upgrade(); });
+  }
+  void deliver_passive() override {
+    if constexpr (HasPassive<H>)
+      detail::carry_out(*this, [&] { return this->hosted().handle_passive(); });
   }
 
   bool handles_drained() const noexcept override { return HasDrained<H>; }

@@ -53,6 +53,7 @@ void ConnectionKeeping::started(Connection& connection) {
 }
 
 void ConnectionKeeping::leaving(Connection& connection) {
+  if (!connection.pid()) return;  // it never came to life
   const auto found = kept().find(connection.pid());
   if (found == kept().end()) return;
   // Its socket is closed by now, and knows no peer any more.

@@ -11,6 +11,7 @@ std::vector<std::string> ConnectionOptions::faults() const {
     if (length < Duration::zero())
       faults.push_back(fmt::format("{}: must not be negative (0 switches it off)", name));
   };
+  not_negative("handshake_timeout", handshake_timeout);
   not_negative("packet_timeout", packet_timeout);
   not_negative("idle_timeout", idle_timeout);
   not_negative("write_deadline", write_deadline);
@@ -22,6 +23,7 @@ std::vector<std::string> ConnectionOptions::faults() const {
   if (send_limit < high_water)
     faults.push_back(fmt::format("send_limit: {} must not be below high_water, which is {}",
                                  send_limit, high_water));
+  if (slow_packets == 0) faults.emplace_back("slow_packets: must be at least 1");
   if (packets_per_turn == 0) faults.emplace_back("packets_per_turn: must be at least 1");
   if (unfinished_limit == 0) faults.emplace_back("unfinished_limit: must be at least 1 byte");
   return faults;

@@ -19,8 +19,24 @@ enum class HalfClose : std::uint8_t {
   allow,
 };
 
+/// What becomes of packets for a peer that reads too slowly: of those that are to be sent while the
+/// unsent bytes are at the high-water mark. (Handlers that only answer need none of this: at that
+/// mark the connection stops reading, and so nothing new is asked of them.)
+enum class SlowPeer : std::uint8_t {
+  wait,         ///< they are queued, up to send_limit; beyond it the connection is reset
+  drop_oldest,  ///< they wait beside the queue, at most slow_packets; the oldest of those goes
+  drop_newest,  ///< the same, but the newest is not taken
+  end,          ///< the connection is reset at the high-water mark
+};
+
 /// A duration of zero switches a deadline off.
 struct ConnectionOptions {
+  /// Packets without end: the handler is fed as they come.
+  static constexpr std::uint32_t unlimited = UINT32_MAX;
+
+  /// From the accept (or the connect) until the last transport is through its handshake, and again
+  /// for a transport that is pushed later; then the connection ends with reason timeout.
+  Duration handshake_timeout = 10s;
   /// From the first byte of a packet to its last. Runs only while an unfinished packet is held and
   /// we are reading; when it passes, the connection ends with reason timeout.
   Duration packet_timeout = 10s;
@@ -41,6 +57,14 @@ struct ConnectionOptions {
   /// its own, faster than the peer reads.
   std::size_t send_limit = std::size_t{64} << 20;
 
+  SlowPeer slow_peer = SlowPeer::wait;
+  /// drop_oldest, drop_newest: packets that wait beside the queue, at most; they are counted in
+  /// ConnectionInfo::dropped when they go.
+  std::size_t slow_packets = 1000;
+
+  /// How many packets the handler gets before the connection stops reading until
+  /// connection().activate(…). `unlimited`: active; 0: passive, for handlers that receive().
+  std::uint32_t active_packets = unlimited;
   /// Packets handed to the handler before other processes get their turn.
   std::uint32_t packets_per_turn = 1000;
   /// Bytes of an unfinished packet that are held at most, for framings without a maximum of their

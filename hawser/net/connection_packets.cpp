@@ -1,21 +1,18 @@
-// Packets out of bytes and into the send queue. Whole packets are handed on where they lie in the
-// borrowed bytes; only one that straddles two chunks is copied, once.
+// Packets out of bytes. Whole packets are handed on where they lie in the borrowed bytes; only one
+// that straddles two chunks is copied, once.
 #include <hawser/net/connection.hpp>
 
 #include <hawser/base/check.hpp>
+#include <hawser/net/detail/answer_batch.hpp>
+#include <hawser/net/detail/connection_rare.hpp>
 #include <hawser/process/scheduler.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
-#include <variant>
 
 namespace hawser {
-
-// ---- in
-// -----------------------------------------------------------------------------------------------
 
 void Connection::receive(BytesView bytes) {
   if (!kept_.empty()) {
@@ -29,7 +26,7 @@ void Connection::receive(BytesView bytes) {
     await_rest(cut);
     return;
   }
-  run_callback("handle_packet", [&] { deliver_packets(bytes, cut, false); });
+  as_callback("handle_packet", [&] { deliver_packets(bytes, cut, false); });
 }
 
 void Connection::receive_rest_of_packet(BytesView bytes) {
@@ -46,28 +43,32 @@ void Connection::receive_rest_of_packet(BytesView bytes) {
       scanned_ = cut.scanned;
       if (!bytes.empty()) continue;
       if (kept_.size() > options().unfinished_limit) {
-        run_callback("handle_packet", [&] {
-          stop(Reason::protocol_error(fmt::format(
-              "unfinished packet of {} bytes is over the limit of {} (unfinished_limit)",
-              kept_.size(), options().unfinished_limit)));
+        as_callback("handle_packet", [&] {
+          give_up(Reason::protocol_error(fmt::format(
+                      "unfinished packet of {} bytes is over the limit of {} (unfinished_limit)",
+                      kept_.size(), options().unfinished_limit)),
+                  false);
         });
       }
       return;
     }
     // What a framing of the user's own left in kept_ behind the packet comes first; then `bytes`,
     // of which it has taken all.
-    run_callback("handle_packet", [&] {
+    as_callback("handle_packet", [&] {
       if (cut.kind == Cut::Kind::packet && cut.consumed == kept_.size() && !bytes.empty()) {
         ++packets_in_;
         group_->counters().packets_in.add();
-        const Duration timeout =
-            deliver_packet(Packet(BytesView(kept_).substr(cut.offset, cut.size)));
+        const Duration timeout = deliver_one(Packet(BytesView(kept_).substr(cut.offset, cut.size)));
         drop_kept();
-        if (stopping()) return;
+        if (over()) return;
         if (held_ != 0) {
+          if (timeout != Duration::max()) Process::apply(hawser::keep().timeout(timeout));
+          if ((held_ & hold_transport) != 0) {
+            put_on_top(bytes);
+            return;
+          }
           keep(bytes, false);
           uncut_ = true;
-          if (timeout != Duration::max()) Process::apply(hawser::keep().timeout(timeout));
           return;
         }
         const Cut next = framing().cut(bytes);
@@ -82,56 +83,23 @@ void Connection::receive_rest_of_packet(BytesView bytes) {
   }
 }
 
-/// The answers to one chunk of packets are counted together, once: what that saves is a good part
-/// of what a small packet costs. The high-water mark is looked at with every answer all the same.
-class Connection::AnswerBatch {
- public:
-  explicit AnswerBatch(Connection& connection) : connection_(connection) {
-    queue_ = connection.sending_ended_ ? nullptr : connection.outgoing();
-    if (queue_ == nullptr) return;
-    before_ = queue_->size();
-    connection.batch_ = this;
-  }
-  AnswerBatch(const AnswerBatch&) = delete;
-  AnswerBatch& operator=(const AnswerBatch&) = delete;
-  ~AnswerBatch() {
-    if (connection_.batch_ != this) return;
-    connection_.batch_ = nullptr;
-    settle();
-  }
-
-  SendQueue& queue() const noexcept { return *queue_; }
-  void added(std::uint64_t packets) {
-    packets_ += packets;
-    if (queue_->size() >= connection_.options().high_water) [[unlikely]]
-      settle();
-  }
-
- private:
-  void settle() {
-    if (packets_ == 0) return;
-    connection_.sent(before_, queue_->size(), std::exchange(packets_, 0U));
-    before_ = queue_->size();
-  }
-
-  Connection& connection_;
-  SendQueue* queue_ = nullptr;  // it lies in the engine's socket, which stays until we close it
-  std::size_t before_ = 0;
-  std::uint64_t packets_ = 0;
-};
-
 /// `kept`: the bytes lie in kept_ and `cut` is the first of them.
 void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
   Duration timeout = Duration::max();  // the last packet's answer counts, as if each came alone
   std::uint64_t packets = 0;
-  const AnswerBatch batch(*this);
+  bool pushed = false;
+  AnswerBatch batch(*this);
   for (;;) {
     if (cut.kind == Cut::Kind::packet) [[likely]] {
       ++packets;
-      timeout = deliver_packet(Packet(bytes.substr(cut.offset, cut.size)));
+      timeout = deliver_one(Packet(bytes.substr(cut.offset, cut.size)));
       bytes.remove_prefix(cut.consumed);
-      if (stopping()) break;
-      if (held_ != 0 || packets == options().packets_per_turn) {
+      if (over()) break;
+      if (held_ != 0 || packets == options().packets_per_turn) [[unlikely]] {
+        if ((held_ & hold_transport) != 0) {
+          pushed = true;
+          break;
+        }
         if (!bytes.empty() && held_ == 0) hold_for_turn();
         uncut_ = !bytes.empty();
         keep(bytes, kept);
@@ -148,13 +116,45 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
       keep(bytes, kept);
       await_rest(cut);
     } else {
-      end_broken(bytes);
+      give_up(Reason::protocol_error(framing().fault(bytes)), false);
     }
     break;
   }
   packets_in_ += packets;
   group_->counters().packets_in.add(packets);
   if (timeout != Duration::max() && !stopping()) Process::apply(hawser::keep().timeout(timeout));
+  if (pushed) [[unlikely]] {
+    batch.end();  // the old way, before the new one is there
+    const std::string rest(bytes);
+    drop_kept();
+    put_on_top(rest);
+  }
+  if (hibernate_) [[unlikely]]
+    hibernate();
+}
+
+/// One packet to the handler, or to the task that waits for it.
+Duration Connection::deliver_one(Packet packet) {
+  if (credit_ == ConnectionOptions::unlimited) [[likely]] {
+    delivering_ = true;
+    const Duration timeout = deliver_packet(packet);
+    delivering_ = false;
+    return timeout;
+  }
+  check(credit_ != 0, "a passive connection cuts no packets");
+  --credit_;
+  Duration timeout = Duration::max();
+  delivering_ = true;
+  if (rare_ != nullptr && rare_->receiver != nullptr) {
+    rare_->receiver->complete(Bytes(packet));
+  } else {
+    timeout = deliver_packet(packet);
+    if (credit_ == 0 && !over()) deliver_passive();
+  }
+  delivering_ = false;
+  // Whoever asked for more while it had this packet goes on without a pause between.
+  if (credit_ == 0 && !over()) hold(hold_credit);
+  return timeout;
 }
 
 void Connection::deliver_kept() {
@@ -189,110 +189,6 @@ void Connection::await_rest(const Cut& cut) {
   packet_begun_ = scheduler().now();
   if (options().packet_timeout > Duration::zero())
     arm_deadline(packet_begun_ + options().packet_timeout);
-}
-
-void Connection::end_broken(BytesView bytes) {
-  stop(Reason::protocol_error(framing().fault(bytes)));
-}
-
-// ---- out
-// -----------------------------------------------------------------------------------------------
-
-Duration Connection::take_answer(Next&& next) {
-  if (next.sends()) transmit(next);
-  if (next.stops()) [[unlikely]] {
-    stop(next.take_reason());
-    return Duration::max();
-  }
-  return next.timeout_after().value_or(Duration::max());
-}
-
-void Connection::apply(Next&& next) {
-  const Duration timeout = take_answer(std::move(next));
-  if (timeout != Duration::max()) Process::apply(hawser::keep().timeout(timeout));
-}
-
-Next Connection::handle_cast(SendPacket message) { return Next{}.send(std::move(message.packet)); }
-
-SendQueue* Connection::open_queue() {
-  if (batch_ != nullptr) [[likely]]
-    return &batch_->queue();
-  return outgoing();
-}
-
-void Connection::queued(std::size_t before, SendQueue& queue, std::uint64_t packets) {
-  if (batch_ != nullptr) [[likely]] {
-    batch_->added(packets);
-  } else {
-    sent(before, queue.size(), packets);
-  }
-}
-
-/// All packets of one answer, or none: an exception (which crashes the handler that made it) leaves
-/// the queue as it was.
-void Connection::transmit(Next& next) {
-  if (sending_ended_) throw std::logic_error("a packet was sent after end_sending()");
-  SendQueue* queue = open_queue();
-  if (queue == nullptr) return;  // the socket has failed, and the connection is about to be told
-  const std::size_t before = queue->size();
-  const SendQueue::Mark mark = queue->mark();
-  std::uint64_t packets = 0;
-  next.for_each_outgoing([&](Next::Outgoing& outgoing) {
-    Result<void> encoded;
-    if (const auto* text = std::get_if<std::string>(&outgoing)) {
-      encoded = framing().encode(BytesView(*text), *queue);
-    } else if (const auto* borrowed = std::get_if<BytesView>(&outgoing)) {
-      encoded = framing().encode(*borrowed, *queue);
-    } else if (const auto* payload = std::get_if<Payload>(&outgoing)) {
-      encoded = framing().encode(*payload, *queue);
-    }
-    ++packets;
-    if (!encoded) [[unlikely]] {
-      queue->rollback(mark);
-      throw std::length_error(encoded.error().detail);
-    }
-  });
-  queued(before, *queue, packets);
-}
-
-template <class Bytes>
-Result<void> Connection::transmit_one(const Bytes& packet) {
-  SendQueue* queue = sending_ended_ || stopping() ? nullptr : open_queue();
-  if (queue == nullptr)
-    return std::unexpected(
-        Error{ErrorKind::closed, 0, "send", "nothing can be sent on this connection any more"});
-  const std::size_t before = queue->size();
-  auto encoded = framing().encode(packet, *queue);
-  if (encoded) queued(before, *queue, 1);
-  return encoded;
-}
-
-Result<void> Connection::send_packet(BytesView packet) { return transmit_one(packet); }
-Result<void> Connection::send_packet(const Payload& packet) { return transmit_one(packet); }
-
-void Connection::sent(std::size_t before, std::size_t after, std::uint64_t packets) {
-  const std::size_t added = after - before;
-  const Instant now = scheduler().now();
-  if (before == 0) {
-    unsent_since_ = now;
-    sent_mark_ = bytes_out_;
-  }
-  bytes_out_ += added;
-  packets_out_ += packets;
-  last_traffic_ = now;
-  group_->counters().bytes_out.add(added);
-  group_->counters().packets_out.add(packets);
-  if (options().write_deadline > Duration::zero()) arm_deadline(now + options().write_deadline / 4);
-  if (after < options().high_water) [[likely]]
-    return;
-  if (after > options().send_limit) {
-    end_by_reset(Reason::overloaded(fmt::format(
-        "{} bytes unsent are over the limit of {} (send_limit)", after, options().send_limit)));
-  } else if ((held_ & hold_high_water) == 0) {
-    group_->counters().pauses.add();
-    hold(hold_high_water);
-    scheduler().engine().notify_below(socket_, options().low_water);
-  }
 }
 
 }  // namespace hawser

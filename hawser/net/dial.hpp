@@ -5,7 +5,8 @@
 //   auto pid = dial<Ping>(group, {.host = "localhost", .port = 7007}, {.parent = self().pid()},
 //                         [] { return Ping{}; });
 //
-// The handler is made, and its init called, when the connection stands: init may send a greeting.
+// The handler is made, and its init called, when the connection stands, transports (those of the
+// group) included: init may send a greeting.
 // Until then nobody can talk to it: casts and infos are dropped and counted, calls are answered
 // with an error. Monitor or link the process to learn how it goes: it ends with
 //   timeout  the look-up, or the address tried last, did not answer in time
@@ -23,57 +24,23 @@
 
 namespace hawser {
 
-template <class H, class Make>
-class DialedConnection final : public HandlerConnection<H, Make>, private detail::Dialing::Owner {
-  using Base = HandlerConnection<H, Make>;
-
+/// A connection that gets its socket by itself, once.
+class DialingConnection : public Connection, private detail::Dialing::Owner {
  public:
-  DialedConnection(Make make, std::shared_ptr<ConnectionGroup> group, DialOptions options)
-      : Base(std::move(make), std::move(group)), options_(std::move(options)) {}
-
-  void* handler(const TypeInfo& type) noexcept override {
-    return connected_ ? Base::handler(type) : nullptr;
-  }
-  void deliver_info(Info& info) override {
-    connected_ ? Base::deliver_info(info) : this->count_unexpected(info.type_name());
-  }
-  std::string describe_state() override {
-    return connected_ ? Base::describe_state() : "dialing " + options_.text();
-  }
+  std::string describe_state() override;
 
  protected:
-  void initialise() override {
-    Owner& owner = *this;
-    dialing_ = std::make_shared<detail::Dialing>(this->scheduler(), owner, options_);
-    dialing_->start();
-  }
-  bool ends_in_its_own_time() const noexcept override {
-    return connected_ && Base::ends_in_its_own_time();
-  }
-  void release_resources(const Reason& reason) noexcept override {
-    dialing_.reset();
-    Base::release_resources(reason);
-  }
+  DialingConnection(std::shared_ptr<ConnectionGroup> group, DialOptions options);
+
+  void begin_kind() override;
+  void release_resources(const Reason& reason) noexcept override;
 
  private:
-  void dialed(NativeSocket socket) override {
-    this->run_callback("init", [&] {
-      dialing_.reset();
-      if (auto attached = this->attach(std::move(socket)); !attached) {
-        this->stop(Reason::failed(attached.error().text()));
-        return;
-      }
-      connected_ = true;
-      Base::initialise();
-    });
-  }
-  void dial_failed(Reason reason) override {
-    this->run_callback("dial", [&] { this->stop(std::move(reason)); });
-  }
+  void dialed(NativeSocket socket) override;
+  void dial_failed(Reason reason) override;
 
   DialOptions options_;
   std::shared_ptr<detail::Dialing> dialing_;  // shared only with a look-up that may outlive it
-  bool connected_ = false;
 };
 
 /// Starts dialing on the group's scheduler (whose thread this must be), with handler H, which
@@ -81,9 +48,9 @@ class DialedConnection final : public HandlerConnection<H, Make>, private detail
 template <class H, class Make>
 Result<Pid> dial(const std::shared_ptr<ConnectionGroup>& group, DialOptions options,
                  const SpawnOptions& spawn_options, Make make) {
-  return group->scheduler().spawn(
-      std::make_unique<DialedConnection<H, Make>>(std::move(make), group, std::move(options)),
-      spawn_options);
+  return group->scheduler().spawn(std::make_unique<HandlerConnection<H, Make, DialingConnection>>(
+                                      std::move(make), group, std::move(options)),
+                                  spawn_options);
 }
 
 }  // namespace hawser

@@ -69,6 +69,8 @@ Framing delimiter(std::string_view bytes, DelimiterOptions options) {
 
 Framing raw() { return {Framing::Kind::raw, 0, SIZE_MAX}; }
 
+Framing whole(std::size_t maximum) { return {Framing::Kind::whole, 0, maximum}; }
+
 Framing custom(std::shared_ptr<const CustomFraming> framing) {
   Framing made(Framing::Kind::custom, 0, SIZE_MAX);
   made.custom_ = std::move(framing);
@@ -104,6 +106,7 @@ Result<void> Framing::validate() const {
       if (custom_ == nullptr) return wrong("custom takes a framing, not null");
       break;
     case Kind::varint:
+    case Kind::whole:
     case Kind::raw:
       break;
   }
@@ -130,6 +133,8 @@ std::string Framing::text() const {
       return fmt::format("delimiter({} bytes)", delimiter_.size());
     case Kind::raw:
       return "raw()";
+    case Kind::whole:
+      return "whole()";
     case Kind::custom:
       return "custom()";
   }
@@ -155,6 +160,10 @@ Cut Framing::cut_other(BytesView buffered, std::size_t scanned) const noexcept {
     case Kind::delimiter:
       return cut_delimiter(buffered, scanned);
     case Kind::raw:
+      return buffered.empty() ? Cut::need_more(1)
+                              : Cut::packet(0, buffered.size(), buffered.size());
+    case Kind::whole:
+      if (buffered.size() > maximum_) return Cut::error();
       return buffered.empty() ? Cut::need_more(1)
                               : Cut::packet(0, buffered.size(), buffered.size());
     case Kind::custom: {
@@ -276,6 +285,9 @@ std::string Framing::fault(BytesView buffered) const {
       return fmt::format("line of more than {} bytes is over the limit (maximum)", maximum_);
     case Kind::delimiter:
       return fmt::format("packet of more than {} bytes is over the limit (maximum)", maximum_);
+    case Kind::whole:
+      return fmt::format("message of {} bytes is over the limit of {} (maximum)", buffered.size(),
+                         maximum_);
     case Kind::custom: {
       const Cut cut = custom_->cut(buffered, 0);
       if (cut.kind == Cut::Kind::error) return custom_->fault(buffered);
@@ -345,6 +357,7 @@ Result<std::size_t> Framing::write_head(BytesView payload, char* head) const {
       return 0;
     case Kind::fixed:
     case Kind::raw:
+    case Kind::whole:
     case Kind::custom:
       break;
   }

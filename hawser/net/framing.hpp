@@ -109,13 +109,25 @@ class Framing {
 
   /// Longest packet in bytes; SIZE_MAX where the framing has no limit of its own (raw, custom).
   std::size_t maximum() const noexcept { return maximum_; }
+  /// Packets are what the transport says they are.
+  bool is_whole() const noexcept { return kind_ == Kind::whole; }
   /// "length_prefixed(2)", for logs and the observer.
   std::string text() const;
   /// What is wrong with the arguments it was made of; for whoever checks options.
   Result<void> validate() const;
 
  private:
-  enum class Kind : std::uint8_t { length, varint, decimal, fixed, line, delimiter, raw, custom };
+  enum class Kind : std::uint8_t {
+    length,
+    varint,
+    decimal,
+    fixed,
+    line,
+    delimiter,
+    raw,
+    whole,
+    custom
+  };
   friend Framing length_prefixed(unsigned width, LengthOptions options);
   friend Framing varint_prefixed(LengthOptions options);
   friend Framing decimal_prefixed(unsigned digits, LengthOptions options);
@@ -123,6 +135,7 @@ class Framing {
   friend Framing line(LineOptions options);
   friend Framing delimiter(std::string_view bytes, DelimiterOptions options);
   friend Framing raw();
+  friend Framing whole(std::size_t maximum);
   friend Framing custom(std::shared_ptr<const CustomFraming> framing);
   Framing(Kind kind, unsigned width, std::size_t maximum) noexcept
       : kind_(kind), width_(static_cast<std::uint8_t>(width)), maximum_(maximum) {}
@@ -185,6 +198,9 @@ Framing line(LineOptions options = {});
 Framing delimiter(std::string_view bytes, DelimiterOptions options = {});
 /// Whatever arrives is a packet, in pieces as the network makes them.
 Framing raw();
+/// A packet is what the transport says: one WebSocket message, of at most `maximum` bytes both
+/// ways. On a transport that keeps no packets it is raw().
+Framing whole(std::size_t maximum = Framing::default_maximum);
 /// The user's own; must not be null.
 Framing custom(std::shared_ptr<const CustomFraming> framing);
 

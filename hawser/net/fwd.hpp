@@ -8,6 +8,7 @@ class ConnectionGroup;
 class ConnectionLimit;
 class CustomFraming;
 class Framing;
+class Transport;
 struct ConnectionInfo;
 struct ConnectionOptions;
 struct Cut;

@@ -106,7 +106,7 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
     state->bound = bound;
     state->limit = std::make_shared<ConnectionLimit>(options.max_connections, schedulers);
     state->set_new_connections(
-        {options.framing, options.connection, options.mailbox, options.trace_connections, start});
+        {options.framing, options.connection, options.transports, options.mailbox, options.trace_connections, start});
     if (options.start_suspended) state->set_suspended(SuspendMode::keep_socket);
     if (auto prepared = prepare(context.scheduler, *state); !prepared)
       return std::unexpected(std::move(prepared.error()));

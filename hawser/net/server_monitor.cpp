@@ -151,6 +151,7 @@ void ServerMonitor::handle_call(SetServerOptions request, From<bool> from) {
   if (request.max_connections) server_->limit->set_maximum(*request.max_connections);
   auto settings = server_->new_connections();
   if (request.connection) settings.options = *request.connection;
+  if (request.transports) settings.transports = std::move(*request.transports);
   if (request.framing) settings.framing = *request.framing;
   if (request.mailbox) settings.mailbox = *request.mailbox;
   if (request.trace_connections) settings.traced = *request.trace_connections;

@@ -11,6 +11,7 @@
 #include <hawser/net/connection_options.hpp>
 #include <hawser/net/framing.hpp>
 #include <hawser/net/server_events.hpp>
+#include <hawser/net/transport.hpp>
 #include <hawser/process/child_spec.hpp>
 #include <hawser/process/process.hpp>
 #include <hawser/process/supervisor.hpp>
@@ -119,6 +120,7 @@ struct SetServerOptions {
   std::optional<std::size_t> max_connections{};  ///< what is open beyond it stays
   std::optional<ConnectionOptions> connection{};
   std::optional<Framing> framing{};
+  std::optional<TransportMakers> transports{};
   std::optional<MailboxLimit> mailbox{};
   std::optional<bool> trace_connections{};
   using Reply = bool;
@@ -130,6 +132,8 @@ struct ServerOptions {
   /// Where to listen. Port 0 asks the kernel for one; server_status() tells which.
   ListenAddress listen = "127.0.0.1:0";
   Framing framing = length_prefixed(2);
+  /// What stands between socket and packets, the lowest first: {tls_server(…)}. None: plain.
+  TransportMakers transports{};
   /// Deadlines and bounds of each connection.
   ConnectionOptions connection{};
   /// Connections on all schedulers together.

@@ -56,7 +56,14 @@ class [[nodiscard]] Next {
     return std::move(*this);
   }
 
+  /// Gives back at once all memory that a connection at rest does not need (as OTP's hibernate).
+  Next&& hibernate() && {
+    hibernate_ = true;
+    return std::move(*this);
+  }
+
   bool stops() const noexcept { return stop_; }
+  bool hibernates() const noexcept { return hibernate_; }
   const Reason& reason() const noexcept { return reason_; }
   Reason take_reason() noexcept { return std::move(reason_); }
   std::optional<Duration> timeout_after() const noexcept {
@@ -86,6 +93,7 @@ class [[nodiscard]] Next {
   std::vector<Outgoing> more_;
   Duration timeout_ = Duration::max();
   bool stop_ = false;
+  bool hibernate_ = false;
   Reason reason_;
 };
 

@@ -327,13 +327,18 @@ CurrentProcess::~CurrentProcess() {
 }
 
 bool detail::begin_callback(Process& process) noexcept {
+  if (!begin_quietly(process)) return false;
+  if (process.timeout_armed_) process.cancel_idle_timeout();
+  return true;
+}
+
+bool detail::begin_quietly(Process& process) noexcept {
   if (!process.alive() || process.in_callback_) {
     check(!process.in_callback_, "a process runs one callback at a time");
     return false;
   }
   process.in_callback_ = true;
   process.scheduler_->enter();
-  if (process.timeout_armed_) process.cancel_idle_timeout();
   return true;
 }
 

@@ -66,6 +66,7 @@ struct MailboxLimit {
 namespace detail {
 /// The parts of run_callback that need not be templates; begin answers false for an ended process.
 bool begin_callback(Process& process) noexcept;
+bool begin_quietly(Process& process) noexcept;
 void end_callback(Process& process) noexcept;
 }  // namespace detail
 
@@ -141,6 +142,10 @@ class Process {
   /// this process. For engine callbacks and timers that reach a process outside its mailbox.
   template <class Body>
   void run_callback(const char* name, Body&& body);
+  /// The same for work of the runtime inside a process: the handler's own time-out goes on, unless
+  /// as_callback of a layer above reaches the handler after all.
+  template <class Body>
+  void run_quietly(const char* name, Body&& body);
 
   /// Names the callback that runs now, for the crash report and the stall warning.
   void enter_callback(const char* name) noexcept;
@@ -182,6 +187,12 @@ class Process {
  protected:
   Process() noexcept;
 
+  bool in_callback() const noexcept { return in_callback_; }
+  /// A callback of the handler begins inside a quiet one.
+  void cancel_idle_timeout_if_armed() noexcept {
+    if (timeout_armed_) cancel_idle_timeout();
+  }
+
   /// The handler's init; called once, inside spawn. What it answers is applied.
   virtual void initialise() = 0;
   /// The handler's timeout().
@@ -205,6 +216,7 @@ class Process {
   friend class Waiter;
   friend class CurrentProcess;
   friend bool detail::begin_callback(Process& process) noexcept;
+  friend bool detail::begin_quietly(Process& process) noexcept;
   friend void detail::end_callback(Process& process) noexcept;
   friend class ExitSignal;
   friend class LinkSignal;
@@ -218,6 +230,8 @@ class Process {
   class IdleTimer;
   Extras& extras();
 
+  template <class Body>
+  void run_begun(const char* name, Body&& body);
   void run_message(std::unique_ptr<Message> message);
   void finish(Reason reason) noexcept;
   void end_now(Reason reason) noexcept;
@@ -274,6 +288,17 @@ class CurrentProcess {
 template <class Body>
 void Process::run_callback(const char* name, Body&& body) {
   if (!detail::begin_callback(*this)) return;
+  run_begun(name, std::forward<Body>(body));
+}
+
+template <class Body>
+void Process::run_quietly(const char* name, Body&& body) {
+  if (!detail::begin_quietly(*this)) return;
+  run_begun(name, std::forward<Body>(body));
+}
+
+template <class Body>
+void Process::run_begun(const char* name, Body&& body) {
   {
     const CurrentProcess current(*this, name);
     try {

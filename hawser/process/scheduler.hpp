@@ -112,6 +112,7 @@ class Scheduler final : public Loop {
   friend class Process;
   friend class CurrentProcess;
   friend bool detail::begin_callback(Process& process) noexcept;
+  friend bool detail::begin_quietly(Process& process) noexcept;
   friend void detail::end_callback(Process& process) noexcept;
 
   struct Slot {

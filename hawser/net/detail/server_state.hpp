@@ -77,6 +77,7 @@ class PidTable {
 struct NewConnections {
   Framing framing = length_prefixed(2);
   ConnectionOptions options;
+  TransportMakers transports;
   MailboxLimit mailbox;
   bool traced = false;
   ConnectionStarter start;

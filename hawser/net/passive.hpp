@@ -1,0 +1,50 @@
+// Servers whose handler is a coroutine that pulls: it reads when it wants to, and the peer's bytes
+// wait in the kernel until then. Public.
+//
+//   Task<> echo(Connection& connection) {
+//     while (auto packet = co_await connection.receive(30s))
+//       if (!co_await connection.send(*packet)) break;
+//   }
+//   system.start(passive_server("echo", {.listen = "127.0.0.1:7007"}, echo));
+#pragma once
+
+#include <hawser/net/server.hpp>
+#include <hawser/process/self.hpp>
+#include <hawser/process/task.hpp>
+
+#include <concepts>
+#include <string>
+#include <utility>
+
+namespace hawser {
+
+namespace detail {
+/// Runs the coroutine; its end is the connection's, and what it throws crashes that alone.
+template <class Function>
+class PassiveHandler {
+ public:
+  explicit PassiveHandler(const Function& function) : function_(function) {}
+  void init() { self().start(run()); }
+  /// Never called: without a receive() nothing is read.
+  void handle_packet(Packet) {}
+
+ private:
+  Task<> run() {
+    co_await function_(connection());
+    self().stop();
+  }
+  Function function_;  // outlives its coroutine, which may be a lambda's
+};
+}  // namespace detail
+
+/// The child spec of a server that runs `function(Connection&)`, a coroutine, for each connection;
+/// when it ends, so does the connection, once what was sent has left.
+template <class Function>
+  requires std::same_as<std::invoke_result_t<Function&, Connection&>, Task<>>
+ChildSpec passive_server(std::string name, ServerOptions options, Function function) {
+  options.connection.active_packets = 0;
+  return server<detail::PassiveHandler<Function>>(std::move(name), std::move(options),
+                                                  std::move(function));
+}
+
+}  // namespace hawser
