@@ -38,8 +38,12 @@ void ConnectionSupervisor::init() {
 void ConnectionSupervisor::handle_cast(SettingsChanged) {
   settings_ = server_->new_connections();
   Scheduler& scheduler = self().process().scheduler();
-  ConnectionGroup::Parts parts{server_->name, settings_.framing, settings_.options, server_->limit,
-                               server_->counters[scheduler.number()], settings_.transports};
+  ConnectionGroup::Parts parts{server_->name,
+                               settings_.framing,
+                               settings_.options,
+                               server_->limit,
+                               server_->counters[scheduler.number()],
+                               settings_.transports};
   // The keeping is reached through the server's state: a connection may outlive this object.
   if (keeping_ != nullptr)
     parts.leaving = [keeping = detail::ConnectionKeeping(server_, scheduler)](

@@ -105,8 +105,8 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
     state->first_scheduler = context.scheduler.number();
     state->bound = bound;
     state->limit = std::make_shared<ConnectionLimit>(options.max_connections, schedulers);
-    state->set_new_connections(
-        {options.framing, options.connection, options.transports, options.mailbox, options.trace_connections, start});
+    state->set_new_connections({options.framing, options.connection, options.transports,
+                                options.mailbox, options.trace_connections, start});
     if (options.start_suspended) state->set_suspended(SuspendMode::keep_socket);
     if (auto prepared = prepare(context.scheduler, *state); !prepared)
       return std::unexpected(std::move(prepared.error()));
