@@ -37,7 +37,7 @@ struct Echo {
 
 int main() {
   System system;
-  system.start(server<Echo>("echo", {.listen = "127.0.0.1:7103",
-                                     .framing = custom(std::make_shared<Netstring>())}));
+  system.start(server<Echo>(
+      "echo", {.listen = "127.0.0.1:7103", .framing = custom(std::make_shared<Netstring>())}));
   return system.run();
 }

@@ -58,7 +58,8 @@ struct Echo {
 
 int main() {
   System system;
-  system.start(server<Echo>("echo", {.listen = "127.0.0.1:7104", .framing = line(),
+  system.start(server<Echo>("echo", {.listen = "127.0.0.1:7104",
+                                     .framing = line(),
                                      .transports = {[] { return std::make_unique<Masked>(); }}}));
   return system.run();
 }

@@ -260,6 +260,10 @@ class Engine : public NativeSocket::Closer {
   /// unsupported by the simulator and by other sockets.
   virtual Result<void> send_sockets(SocketId id, BytesView bytes,
                                     std::span<const NativeSocket> sockets) = 0;
+  /// The kernel's number of an open stream, listener or datagram socket, for options that this
+  /// interface does not know (setsockopt); -1 for a stale id. The engine goes on owning it. Under
+  /// sim it is the simulated kernel's number, which no call of the real one understands.
+  virtual int descriptor(SocketId id) const = 0;
 
   /// Sockets that exist, those still closing included. 0 after everything is closed: what tests
   /// assert at their end.

@@ -13,8 +13,8 @@ namespace hawser {
 /// to be rid of its own bytes first comes to read ours.
 class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
  public:
-  Lingering(ConnectionGroup& group, SocketId socket, Instant deadline)
-      : group_(group), socket_(socket), deadline_(deadline) {
+  Lingering(ConnectionGroup& group, SocketId socket, Instant deadline, bool counted)
+      : group_(group), socket_(socket), deadline_(deadline), counted_(counted) {
     Engine& engine = group.scheduler_.engine();
     engine.set_events(socket, *this);
     engine.resume_receiving(socket);
@@ -23,7 +23,7 @@ class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
   }
   ~Lingering() {
     group_.scheduler_.engine().close_now(socket_);
-    group_.give_back();
+    group_.give_back(counted_);
   }
   void place_at(std::list<std::unique_ptr<Lingering>>::iterator place) noexcept { place_ = place; }
 
@@ -48,6 +48,7 @@ class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
   ConnectionGroup& group_;
   SocketId socket_;
   Instant deadline_;
+  bool counted_;
   std::list<std::unique_ptr<Lingering>>::iterator place_;
 };
 
@@ -72,7 +73,10 @@ void ConnectionGroup::add(Connection& connection) noexcept {
 }
 
 void ConnectionGroup::take_out(Connection& connection) noexcept {
+  if (parts_.leaving) parts_.leaving(connection);
   const ConnectionHook hook = std::exchange(connection.hook_, {});
+  for (Cursor* each = cursors_; each != nullptr; each = each->other_)
+    if (each->at_ == &connection) each->at_ = hook.next;
   (hook.previous == nullptr ? first_ : hook.previous->hook_.next) = hook.next;
   (hook.next == nullptr ? last_ : hook.next->hook_.previous) = hook.previous;
   --size_;
@@ -80,18 +84,44 @@ void ConnectionGroup::take_out(Connection& connection) noexcept {
 
 void ConnectionGroup::remove(Connection& connection) noexcept {
   take_out(connection);
-  give_back();
+  give_back(!forget_uncounted(connection));
   check_empty();
 }
 
 void ConnectionGroup::remove_lingering(Connection& connection, SocketId socket, Instant deadline) {
   take_out(connection);
-  lingering_.push_back(std::make_unique<Lingering>(*this, socket, deadline));
+  lingering_.push_back(
+      std::make_unique<Lingering>(*this, socket, deadline, !forget_uncounted(connection)));
   lingering_.back()->place_at(std::prev(lingering_.end()));
 }
 
-void ConnectionGroup::give_back() noexcept {
-  if (parts_.limit != nullptr) parts_.limit->give_back(scheduler_.number());
+void ConnectionGroup::give_back(bool counted) noexcept {
+  if (parts_.limit == nullptr) return;
+  counted ? parts_.limit->give_back(scheduler_.number())
+          : parts_.limit->give_back_uncounted(scheduler_.number());
+}
+
+void ConnectionGroup::uncount(Connection& connection) {
+  if (parts_.limit == nullptr || !uncounted_.insert(&connection).second) return;
+  parts_.limit->uncount(scheduler_.number());
+}
+
+bool ConnectionGroup::forget_uncounted(Connection& connection) noexcept {
+  return !uncounted_.empty() && uncounted_.erase(&connection) != 0;
+}
+
+ConnectionGroup::Cursor::Cursor(ConnectionGroup& group) noexcept
+    : group_(group), at_(group.first_), other_(std::exchange(group.cursors_, this)) {}
+
+ConnectionGroup::Cursor::~Cursor() {
+  Cursor** place = &group_.cursors_;
+  while (*place != this) place = &(*place)->other_;
+  *place = other_;
+}
+
+Connection* ConnectionGroup::Cursor::next() noexcept {
+  if (at_ == nullptr) return nullptr;
+  return std::exchange(at_, at_->hook_.next);
 }
 
 void ConnectionGroup::cut_lingering() noexcept {

@@ -15,6 +15,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace hawser {
@@ -41,6 +42,8 @@ class ConnectionGroup {
     std::shared_ptr<ConnectionLimit> limit{};        ///< set: one permit a connection
     std::shared_ptr<ConnectionCounters> counters{};  ///< never null
     TransportMakers transports{};                    ///< of each connection, the lowest first
+    /// Called with each connection that goes, while its figures are still there.
+    std::function<void(Connection&)> leaving{};
   };
   ConnectionGroup(Scheduler& scheduler, Pid owner, Parts parts);
   ConnectionGroup(const ConnectionGroup&) = delete;
@@ -69,6 +72,27 @@ class ConnectionGroup {
   /// It ends, but has bytes unsent: they are sent, at most until `deadline`; then the socket is
   /// closed, and only then is the permit given back.
   void remove_lingering(Connection& connection, SocketId socket, Instant deadline);
+  /// Takes a connection out of the limit's count (for one that merely waits, say): somebody else
+  /// may come in for it. It stays in the group, and is drained with it. Once is enough.
+  void uncount(Connection& connection);
+
+  /// A place in the list that survives whatever comes and goes: for walks over several turns.
+  class Cursor {
+   public:
+    explicit Cursor(ConnectionGroup& group) noexcept;
+    Cursor(const Cursor&) = delete;
+    Cursor& operator=(const Cursor&) = delete;
+    ~Cursor();
+    /// The next one in the order in which they came; nullptr at the end.
+    Connection* next() noexcept;
+
+   private:
+    friend class ConnectionGroup;
+    ConnectionGroup& group_;
+    Connection* at_;
+    Cursor* other_;
+  };
+
   /// Drops what still leaves.
   void cut_lingering() noexcept;
 
@@ -78,7 +102,8 @@ class ConnectionGroup {
  private:
   class Lingering;
   void take_out(Connection& connection) noexcept;
-  void give_back() noexcept;
+  void give_back(bool counted) noexcept;
+  bool forget_uncounted(Connection& connection) noexcept;
   void check_empty() noexcept;
 
   Scheduler& scheduler_;
@@ -89,6 +114,8 @@ class ConnectionGroup {
   std::size_t size_ = 0;
   SendPool send_pool_{std::size_t{256} << 10};
   std::list<std::unique_ptr<Lingering>> lingering_;
+  std::set<const Connection*> uncounted_;  // looked at only while there are any
+  Cursor* cursors_ = nullptr;
   bool tell_ = false;
 };
 

@@ -3,6 +3,8 @@
 
 #include <hawser/process/send.hpp>
 
+#include <algorithm>
+
 namespace hawser {
 
 ConnectionLimit::Permit ConnectionLimit::take(const std::shared_ptr<ConnectionLimit>& limit,
@@ -12,14 +14,69 @@ ConnectionLimit::Permit ConnectionLimit::take(const std::shared_ptr<ConnectionLi
     if (total >= limit->maximum_.load()) return {};
   } while (!limit->total_.compare_exchange_weak(total, total + 1));
   limit->shares_[scheduler].value.fetch_add(1, std::memory_order_relaxed);
+  if (total + 1 >= limit->rising_at_.load()) limit->tell_levels(total + 1);
   return {limit, scheduler};
 }
 
 void ConnectionLimit::give_back(unsigned scheduler) noexcept {
   shares_[scheduler].value.fetch_sub(1, std::memory_order_relaxed);
   // Sequentially consistent, as in wait_for_room: one of the two sees what the other has written.
-  total_.fetch_sub(1);
+  less(total_.fetch_sub(1) - 1);
+}
+
+void ConnectionLimit::less(std::size_t total) noexcept {
   if (someone_waits_.load()) tell_waiting();
+  if (total < falling_below_.load()) tell_levels(total);
+}
+
+void ConnectionLimit::uncount(unsigned) noexcept {
+  uncounted_.fetch_add(1);
+  less(total_.fetch_sub(1) - 1);
+}
+
+void ConnectionLimit::give_back_uncounted(unsigned scheduler) noexcept {
+  shares_[scheduler].value.fetch_sub(1, std::memory_order_relaxed);
+  uncounted_.fetch_sub(1);
+}
+
+void ConnectionLimit::watch_level(Pid who, std::uint64_t token, Direction direction,
+                                  std::size_t level) {
+  {
+    const std::lock_guard lock(mutex_);
+    watches_.push_back({who, token, direction, level});
+    if (direction == Direction::rising) {
+      rising_at_.store(std::min(rising_at_.load(), level));
+    } else {
+      falling_below_.store(std::max(falling_below_.load(), level + 1));
+    }
+  }
+  tell_levels(total_.load());
+}
+
+void ConnectionLimit::tell_levels(std::size_t total) noexcept {
+  std::vector<Watch> told;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto reached = [total](const Watch& watch) {
+      return watch.direction == Direction::rising ? total >= watch.level : total <= watch.level;
+    };
+    const auto rest = std::stable_partition(watches_.begin(), watches_.end(),
+                                            [&](const Watch& watch) { return !reached(watch); });
+    told.assign(rest, watches_.end());
+    watches_.erase(rest, watches_.end());
+    std::size_t rising = SIZE_MAX;
+    std::size_t falling = 0;
+    for (const Watch& watch : watches_) {
+      if (watch.direction == Direction::rising) {
+        rising = std::min(rising, watch.level);
+      } else {
+        falling = std::max(falling, watch.level + 1);
+      }
+    }
+    rising_at_.store(rising);
+    falling_below_.store(falling);
+  }
+  for (const Watch& watch : told) send_info(watch.who, LevelReached{watch.token, total});
 }
 
 void ConnectionLimit::wait_for_room(Pid who) {

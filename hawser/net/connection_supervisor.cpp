@@ -2,6 +2,7 @@
 #include <hawser/net/connection_supervisor.hpp>
 
 #include <hawser/base/log.hpp>
+#include <hawser/net/server_monitor.hpp>
 #include <hawser/process/self.hpp>
 
 #include <fmt/format.h>
@@ -12,6 +13,9 @@ namespace hawser {
 namespace {
 /// One line in so long about connections that could not start, however many there are.
 constexpr Duration report_interval = 10s;
+/// What a listing may take of a turn: well below a millisecond.
+constexpr std::size_t listed_per_turn = 512;
+constexpr std::size_t listings_max = 16;
 }  // namespace
 
 ConnectionSupervisor::ConnectionSupervisor(std::shared_ptr<detail::ServerState> server) noexcept
@@ -20,23 +24,62 @@ ConnectionSupervisor::ConnectionSupervisor(std::shared_ptr<detail::ServerState> 
 void ConnectionSupervisor::init() {
   self().trap_exit();
   Scheduler& scheduler = self().process().scheduler();
-  group_ = std::make_shared<ConnectionGroup>(
-      scheduler, self().pid(),
-      ConnectionGroup::Parts{server_->name, server_->options.framing, server_->options.connection,
-                             server_->limit, server_->counters[scheduler.number()],
-                             server_->options.transports});
+  if (server_->options.keeper.wanted()) {
+    keeping_ = std::make_unique<detail::ConnectionKeeping>(server_, scheduler);
+    keeping_->report_lost();
+  }
+  handle_cast(SettingsChanged{});
   server_->supervisors.set(scheduler.number(), self().pid());
+  tell_monitor(detail::SchedulerBack{});
+  if (auto drain = server_->draining())
+    handle_cast(StartDraining{drain->deadline, std::move(drain->reason)});
+}
+
+void ConnectionSupervisor::handle_cast(SettingsChanged) {
+  settings_ = server_->new_connections();
+  Scheduler& scheduler = self().process().scheduler();
+  ConnectionGroup::Parts parts{server_->name,
+                               settings_.framing,
+                               settings_.options,
+                               server_->limit,
+                               server_->counters[scheduler.number()],
+                               settings_.transports};
+  // The keeping is reached through the server's state: a connection may outlive this object.
+  if (keeping_ != nullptr)
+    parts.leaving = [keeping = detail::ConnectionKeeping(server_, scheduler)](
+                        Connection& connection) mutable { keeping.leaving(connection); };
+  groups_.begin(scheduler, self().pid(), std::move(parts));
+}
+
+template <class Message>
+void ConnectionSupervisor::tell_monitor(Message message) const {
+  Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor)).cast(std::move(message));
 }
 
 void ConnectionSupervisor::handle_cast(StartConnection message) {
   if (draining_) return;  // socket and permit go with the message
   message.permit.pass_on();
-  auto started = server_->start(group_, std::move(message.socket),
-                                {.parent = self().pid(), .mailbox = server_->options.mailbox});
-  if (started) return;
-  group_->counters().not_started.add();
+  SpawnOptions spawn{.parent = self().pid(), .mailbox = settings_.mailbox};
+  if (server_->options.name_connections)
+    spawn.name =
+        fmt::format("{}/{}.{}", server_->name, self().process().scheduler().number(), ++named_);
+  auto started = settings_.start(groups_.current(), std::move(message.socket), spawn);
+  if (started) {
+    this->started(*started);
+    return;
+  }
+  groups_.current()->counters().not_started.add();
   // A handler that declines the connection in init is no fault.
   if (started.error().kind != ErrorKind::cancelled) report_not_started(started.error());
+}
+
+void ConnectionSupervisor::started(Pid pid) {
+  if (!settings_.traced && keeping_ == nullptr) return;
+  Process* const process = self().process().scheduler().find(pid);
+  if (process == nullptr) return;
+  if (settings_.traced) process->set_traced(true);
+  auto* const connection = static_cast<Connection*>(process->handler(type_info<Connection>));
+  if (keeping_ != nullptr && connection != nullptr) keeping_->started(*connection);
 }
 
 void ConnectionSupervisor::report_not_started(const Error& error) {
@@ -45,51 +88,96 @@ void ConnectionSupervisor::report_not_started(const Error& error) {
   next_report_ = self().now() + report_interval;
   self().log().warning(server_->name,
                        fmt::format("a connection could not start: {} ({} since the last such line)",
-                                   error.text(), std::exchange(unreported_, 0)));
+                                   error.text(), std::exchange(unreported_, 0U)));
 }
 
-std::vector<ConnectionInfo> ConnectionSupervisor::handle_call(ListConnections) const {
-  std::vector<ConnectionInfo> list;
-  list.reserve(group_->size());
-  group_->for_each([&](Connection& each) { list.push_back(each.info()); });
-  return list;
+// ---- listing
+// ------------------------------------------------------------------------------------
+
+void ConnectionSupervisor::handle_call(ListConnections, From<std::vector<ConnectionInfo>> from) {
+  if (listings_.size() >= listings_max) {
+    from.fail({ErrorKind::overloaded, 0, "list_connections",
+               fmt::format("{} listings are being made already", listings_max)});
+    return;
+  }
+  listings_.emplace_back(groups_.all(), std::move(from));
+  if (listings_.back().go_on(listed_per_turn)) {
+    listings_.pop_back();
+  } else {
+    // A message to itself would be handled in this very turn: a timer lets the engine in between.
+    self().send_after(1ms, ContinueListing{});
+  }
 }
+
+// ---- messages and ends
+// ------------------------------------------------------------------------------------
 
 void ConnectionSupervisor::handle_info(Info& info) {
-  if (info.get<Exit>() != nullptr) return;  // the group knows by itself who is there
-  if (info.get<ConnectionsGone>() != nullptr) {
-    if (ending_) self().stop(*ending_);
+  if (const auto* exit = info.get<Exit>()) {
+    groups_.drop_empty();
+    if (keeping_ == nullptr) return;  // the groups know by themselves who is there
+    keeping_->ended(exit->from, exit->reason);
+    if (draining_) check_drained();
+  } else if (info.get<ConnectionsGone>() != nullptr) {
+    check_drained();
   } else if (info.get<DrainDeadline>() != nullptr) {
-    self().log().warning(
-        server_->name,
-        fmt::format("drain deadline: killing {} connections, cutting {} off their last bytes",
-                    group_->size(), group_->lingering()));
-    group_->for_each([](Connection& each) { self().exit(each.pid(), Reason::killed()); });
-    group_->cut_lingering();
+    if (!drained_) kill_the_rest();
+  } else if (info.get<ContinueListing>() != nullptr) {
+    if (listings_.empty()) return;
+    if (!listings_.front().go_on(listed_per_turn)) {
+      self().send_after(1ms, ContinueListing{});
+    } else {
+      listings_.pop_front();
+    }
   } else {
     self().process().count_unexpected(info.type_name());
   }
 }
 
-void ConnectionSupervisor::handle_cast(StartDraining) {
-  if (std::exchange(draining_, true) || group_->empty()) return;
-  const Duration deadline = server_->options.drain_deadline;
-  self().log().info(server_->name, fmt::format("draining {} connections for at most {} s",
-                                               group_->size() + group_->lingering(),
-                                               std::chrono::duration<double>(deadline).count()));
-  group_->for_each([](Connection& each) { self().exit(each.pid(), Reason::shutdown()); });
-  self().send_after(deadline, DrainDeadline{});
+void ConnectionSupervisor::handle_cast(StartDraining message) {
+  if (std::exchange(draining_, true)) {
+    if (drained_) tell_monitor(detail::SchedulerDrained{self().process().scheduler().number()});
+    return;
+  }
+  if (!groups_.empty()) {
+    self().log().info(server_->name,
+                      fmt::format("draining {} connections for at most {} s",
+                                  groups_.size() + groups_.lingering(),
+                                  std::chrono::duration<double>(message.deadline).count()));
+    groups_.for_each([&](Connection& each) { self().exit(each.pid(), message.reason); });
+    self().send_after(message.deadline, DrainDeadline{});
+  }
+  groups_.tell_when_empty();
+}
+
+void ConnectionSupervisor::kill_the_rest() {
+  const std::size_t killed = groups_.size();
+  const std::size_t cut = groups_.lingering();
+  self().log().warning(
+      server_->name,
+      fmt::format("drain deadline: killing {} connections, cutting {} off their last bytes", killed,
+                  cut));
+  tell_monitor(detail::DrainDeadlinePassed{killed, cut});
+  groups_.for_each([](Connection& each) { self().exit(each.pid(), Reason::killed()); });
+  groups_.cut_lingering();
+}
+
+void ConnectionSupervisor::check_drained() {
+  if (!groups_.empty() || (keeping_ != nullptr && !keeping_->settled())) return;
+  if (!std::exchange(drained_, true))
+    tell_monitor(detail::SchedulerDrained{self().process().scheduler().number()});
+  if (ending_) self().stop(*ending_);
 }
 
 void ConnectionSupervisor::handle_shutdown(const Reason& reason) {
-  handle_cast(StartDraining{});
   ending_ = reason;
-  group_->tell_when_empty();
+  handle_cast(StartDraining{server_->options.drain_deadline, Reason::shutdown()});
+  if (drained_) self().stop(reason);
 }
 
 std::string ConnectionSupervisor::describe() const {
-  return fmt::format("{} connections, {} on their last bytes{}", group_->size(),
-                     group_->lingering(), draining_ ? ", draining" : "");
+  return fmt::format("{} connections, {} on their last bytes{}", groups_.size(),
+                     groups_.lingering(), draining_ ? ", draining" : "");
 }
 
 }  // namespace hawser

@@ -3,11 +3,16 @@
 #pragma once
 
 #include <hawser/net/connection.hpp>
+#include <hawser/net/connection_generations.hpp>
+#include <hawser/net/connection_keeping.hpp>
 #include <hawser/net/connection_limit.hpp>
+#include <hawser/net/connection_listing.hpp>
 #include <hawser/net/detail/server_state.hpp>
+#include <hawser/process/call.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/reason.hpp>
 
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,10 +28,19 @@ struct StartConnection {
 
 /// cast: begin to drain; the supervisor's own end follows. So that all schedulers drain at once and
 /// not one after another, as supervisors end their children.
-struct StartDraining {};
+struct StartDraining {
+  Duration deadline{};
+  Reason reason = Reason::shutdown();
+};
 
-/// call: every connection, oldest first.
-struct ListConnections {};
+/// call: every connection that is there now and still there when its turn comes, oldest first.
+/// Answered over several turns, none of which takes long; at most 16 at once (overloaded).
+struct ListConnections {
+  using Reply = std::vector<ConnectionInfo>;
+};
+
+/// cast: ServerState::new_connections() has changed.
+struct SettingsChanged {};
 
 /// A supervisor of temporary children only: a connection that ends is forgotten, whatever its
 /// reason, and never counts against any intensity. Constant time a connection.
@@ -40,7 +54,8 @@ class ConnectionSupervisor {
   void handle_cast(StartConnection message);
   /// Asks every connection to end, and kills what is left at the drain deadline.
   void handle_cast(StartDraining message);
-  std::vector<ConnectionInfo> handle_call(ListConnections) const;
+  void handle_cast(SettingsChanged message);
+  void handle_call(ListConnections request, From<std::vector<ConnectionInfo>> from);
   void handle_info(Info& info);
   /// Drains, if that has not begun, and ends when all connections are gone with their last bytes.
   void handle_shutdown(const Reason& reason);
@@ -48,11 +63,23 @@ class ConnectionSupervisor {
 
  private:
   struct DrainDeadline {};
+  struct ContinueListing {};
   void report_not_started(const Error& error);
+  void started(Pid pid);
+  void kill_the_rest();
+  void check_drained();
+  template <class Message>
+  void tell_monitor(Message message) const;
 
   std::shared_ptr<detail::ServerState> server_;
-  std::shared_ptr<ConnectionGroup> group_;
+  detail::NewConnections settings_;
+  // Before the groups: their last connections still speak to it as they go.
+  std::unique_ptr<detail::ConnectionKeeping> keeping_;
+  detail::ConnectionGenerations groups_;
+  std::list<detail::ConnectionListing> listings_;
+  std::uint64_t named_ = 0;
   bool draining_ = false;
+  bool drained_ = false;
   std::optional<Reason> ending_;
   Instant next_report_;
   std::uint64_t unreported_ = 0;

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <hawser/engine/engine.hpp>
+#include <hawser/net/detail/listening_socket.hpp>
 #include <hawser/net/detail/server_state.hpp>
+#include <hawser/net/listener_shedding.hpp>
 #include <hawser/net/server_options.hpp>
+#include <hawser/process/call.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/next.hpp>
 #include <hawser/process/pid.hpp>
@@ -13,14 +16,24 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace hawser {
 
-/// call
+/// call; answered at once, by any one of the server's listeners for all of them.
 struct GetServerStatus {};
-/// cast: stop accepting (clients wait in the backlog), or go on.
+/// call: this listener stops accepting. Constant time; until it is resumed it does nothing at all.
+struct SuspendListener {
+  SuspendMode mode = SuspendMode::keep_socket;
+};
+/// call: it goes on, on the port it had. Errors: already_exists when somebody has taken the address
+/// meanwhile (it tries again by itself, see ServerOptions::listen_retry), closed while draining.
+struct ResumeListener {
+  using Reply = bool;
+};
+/// cast: the same without an answer; sockets are kept.
 struct SuspendAccepting {
   bool suspended = true;
 };
@@ -28,6 +41,8 @@ struct SuspendAccepting {
 struct SetMaxConnections {
   std::size_t maximum = 0;
 };
+/// cast: accepts no more, for good.
+struct DrainListener {};
 
 class Listener final : private AcceptEvents {
  public:
@@ -38,8 +53,11 @@ class Listener final : private AcceptEvents {
 
   Next init();
   ServerStatus handle_call(GetServerStatus) const;
+  bool handle_call(SuspendListener message);
+  void handle_call(ResumeListener message, From<bool> from);
   void handle_cast(SuspendAccepting message);
   void handle_cast(SetMaxConnections message);
+  void handle_cast(DrainListener message);
   void handle_info(Info& info);
   /// The server stops: first nobody is let in any more, then all connections drain.
   Next handle_shutdown(const Reason& reason);
@@ -51,32 +69,62 @@ class Listener final : private AcceptEvents {
     hold_suspended = 1,
     hold_limit = 2,      // until RoomForConnections
     hold_exhausted = 4,  // for accept_pause
+    hold_unbound = 8,    // somebody else has the address
+    hold_draining = 16,
   };
   struct RetryAccept {};
+  struct RetryListen {};
+  struct ShedBacklog {};
+  struct ErrorSecond {};
+  struct ShortageOver {
+    std::uint64_t shortages = 0;
+  };
 
   void on_accepted(NativeSocket socket) override;
   void on_accept_failed(const Error& error, bool paused) override;
   void place(NativeSocket socket);
   bool try_place(NativeSocket& socket);
+  void no_room(NativeSocket socket);
+  void place_waiting();
   void wait_for_room();
+  void out_of_something(const Error& error);
+  void end_of_pause();
+  void end_shortage();
+  void count_error();
+  void end_of_second();
+  void retry_listen();
+  Result<void> open();
+  void take_over(std::unique_ptr<detail::ListeningSocket> socket);
+  Result<void> resume();
   void hold(Hold why);
   void let_go(Hold why);
-  void report(const Error& error);
-  std::string holds() const;
+  void accept_if_free();
+  void publish() noexcept;
+  void report(int key, const std::string& text);
+  void tell(ServerEvent::Kind kind, std::string text) const;
+  static std::string holds(std::uint8_t held);
 
   std::shared_ptr<detail::ServerState> server_;
   unsigned number_;
   Process* process_ = nullptr;
-  SocketId socket_;
-  Address address_;
+  std::unique_ptr<detail::ListeningSocket> socket_;
   std::uint8_t held_ = 0;
   unsigned next_ = 0;
   std::deque<NativeSocket> accepted_;  // the kernel had them ready when the limit was reached
+  bool room_asked_ = false;
+  detail::Shedder shedder_;
+  std::optional<detail::SpareDescriptor> spare_;
+  bool shedding_ = false;  // the spare descriptor is given up for clients to be closed
+  bool short_ = false;     // watchers were told so
+  std::uint64_t shortages_ = 0;
+  bool retrying_listen_ = false;
+  bool second_running_ = false;
+  std::uint64_t second_errors_ = 0;
   struct Report {
     Instant next;
     std::uint64_t unreported = 0;
   };
-  std::map<int, Report> reports_;  // by errno
+  std::map<int, Report> reports_;  // by errno, or a number of our own
 };
 
 }  // namespace hawser

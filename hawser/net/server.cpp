@@ -11,11 +11,6 @@
 namespace hawser {
 namespace {
 
-std::unexpected<Error> no_server(std::string_view name) {
-  return std::unexpected(
-      Error{ErrorKind::not_found, 0, "server", fmt::format("no server is called '{}'", name)});
-}
-
 ChildSpec connections_spec(const std::shared_ptr<detail::ServerState>& state, unsigned scheduler) {
   ChildSpec spec;
   spec.id = fmt::format("connections/{}", scheduler);
@@ -35,53 +30,54 @@ ChildSpec connections_spec(const std::shared_ptr<detail::ServerState>& state, un
 ChildSpec listener_spec(const std::shared_ptr<detail::ServerState>& state, unsigned number) {
   ChildSpec spec;
   spec.id = fmt::format("listener/{}", number);
-  if (state->options.spread == AcceptSpread::per_scheduler) spec.scheduler = number;
+  if (state->options.spread == AcceptSpread::per_scheduler)
+    spec.scheduler = (state->first_scheduler + number) % state->limit->schedulers();
   spec.start = [state, number](const StartContext& context) -> Result<Pid> {
     auto spawned = spawn<Listener>(context.scheduler,
                                    {.name = state->listener_name(number), .parent = context.parent},
                                    state, number);
     if (spawned) return spawned->pid();
     // The listener's own error says which address, why, and what to do.
-    const std::lock_guard lock(state->mutex);
-    if (state->listen_error)
-      return std::unexpected(*std::exchange(state->listen_error, std::nullopt));
+    if (auto error = state->take_listen_error()) return std::unexpected(std::move(*error));
     return std::unexpected(std::move(spawned.error()));
   };
   return spec;
 }
 
-}  // namespace
-
-std::vector<std::string> ServerOptions::faults() const {
-  std::vector<std::string> faults;
-  if (const auto& address = listen.parsed(); !address) {
-    faults.push_back(fmt::format("listen: {}", address.error().detail));
-  } else if (!listen.inherited().empty()) {
-    if (sockets == nullptr) {
-      faults.push_back(fmt::format("listen: '{}' is an inherited socket, and sockets names none",
-                                   listen.inherited()));
-    }
-  } else if (address->family() == Address::Family::none) {
-    faults.emplace_back("listen: no address");
-  } else if (address->is_unix() && spread == AcceptSpread::per_scheduler) {
-    faults.emplace_back("spread: per_scheduler is not for Unix sockets; use hand_over");
-  }
-  if (const auto valid = framing.validate(); !valid)
-    faults.push_back(fmt::format("framing: {}", valid.error().detail));
-  for (const auto& fault : connection.faults()) faults.push_back("connection." + fault);
-  if (max_connections == 0) faults.emplace_back("max_connections: must be at least 1");
-  if (backlog < 1) faults.emplace_back("backlog: must be at least 1");
-  if (drain_deadline < Duration::zero())
-    faults.emplace_back("drain_deadline: must not be negative");
-  if (accept_pause <= Duration::zero())
-    faults.emplace_back("accept_pause: must be longer than zero");
-  if (period <= Duration::zero()) faults.emplace_back("period: must be longer than zero");
-  if (unix_mode > 0777) faults.emplace_back("unix_mode: permission bits are 0 to 0777");
-  if (socket.send_buffer < 0) faults.emplace_back("socket.send_buffer: must not be negative");
-  if (socket.receive_buffer < 0) faults.emplace_back("socket.receive_buffer: must not be negative");
-  if (mailbox.messages == 0) faults.emplace_back("mailbox.messages: must be at least 1");
-  return faults;
+ChildSpec monitor_spec(const std::shared_ptr<detail::ServerState>& state) {
+  ChildSpec spec;
+  spec.id = "monitor";
+  spec.start = [state](const StartContext& context) -> Result<Pid> {
+    auto spawned = spawn<ServerMonitor>(
+        context.scheduler, {.name = state->monitor_name(), .parent = context.parent}, state);
+    if (!spawned) return std::unexpected(std::move(spawned.error()));
+    return spawned->pid();
+  };
+  return spec;
 }
+
+/// The user's own keeper: whoever it is after a restart gets the news.
+ChildSpec keeper_spec(const std::shared_ptr<detail::ServerState>& state) {
+  ChildSpec spec = *state->options.keeper.child;
+  spec.start = [state, start = spec.start](const StartContext& context) -> Result<Pid> {
+    auto started = start(context);
+    if (started) state->others.set(detail::ServerState::keeper, *started);
+    return started;
+  };
+  return spec;
+}
+
+/// Binds the first socket, so that a server which cannot listen, or is declined, never was there.
+Result<void> prepare(Scheduler& scheduler, detail::ServerState& state) {
+  auto socket = detail::ListeningSocket::open(scheduler, state.name, state.bound->get(state.asked),
+                                              state.options, 0);
+  if (!socket) return std::unexpected(std::move(socket.error()));
+  state.bound->set((*socket)->address());
+  state.set_prepared(std::move(*socket));
+  return {};
+}
+
+}  // namespace
 
 ChildSpec detail::server_spec(std::string name, ServerOptions options, ConnectionStarter start) {
   ChildSpec spec;
@@ -92,29 +88,39 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
                 bound =
                     std::make_shared<BoundAddress>()](const StartContext& context) -> Result<Pid> {
     auto faults = options.faults();
+    const unsigned schedulers = context.scheduler.system().scheduler_count();
     if (name.empty()) faults.insert(faults.begin(), "name: must not be empty");
+    if (options.acceptors > schedulers)
+      faults.push_back(fmt::format("acceptors: there are only {} schedulers", schedulers));
     if (!faults.empty())
       return std::unexpected(Error{ErrorKind::invalid_argument, 0, fmt::format("server '{}'", name),
                                    fmt::format("{}", fmt::join(faults, "; "))});
-    const unsigned schedulers = context.scheduler.system().scheduler_count();
-    auto state = std::make_shared<ServerState>(schedulers);
+    const unsigned every = options.acceptors == 0 ? schedulers : options.acceptors;
+    const unsigned acceptors = options.spread == AcceptSpread::per_scheduler ? every : 1;
+    auto state = std::make_shared<ServerState>(schedulers, acceptors);
     state->name = name;
     state->options = options;
     state->asked = *options.listen.parsed();
-    state->start = start;
+    state->parent = context.parent;
+    state->first_scheduler = context.scheduler.number();
     state->bound = bound;
     state->limit = std::make_shared<ConnectionLimit>(options.max_connections, schedulers);
-    const unsigned listeners = options.spread == AcceptSpread::per_scheduler ? schedulers : 1;
-    state->listeners = std::vector<ListenerCounters>(listeners);
+    state->set_new_connections({options.framing, options.connection, options.transports,
+                                options.mailbox, options.trace_connections, start});
+    if (options.start_suspended) state->set_suspended(SuspendMode::keep_socket);
+    if (auto prepared = prepare(context.scheduler, *state); !prepared)
+      return std::unexpected(std::move(prepared.error()));
     SupervisorOptions tree;
-    tree.strategy = Strategy::one_for_one;
+    tree.strategy = options.strategy;
     tree.intensity = options.intensity;
     tree.period = options.period;
+    if (options.keeper.child) tree.children.push_back(keeper_spec(state));
+    tree.children.push_back(monitor_spec(state));
     for (unsigned i = 0; i < schedulers; ++i) {
       state->counters.push_back(std::make_shared<ConnectionCounters>());
       tree.children.push_back(connections_spec(state, i));
     }
-    for (unsigned i = 0; i < listeners; ++i) tree.children.push_back(listener_spec(state, i));
+    for (unsigned i = 0; i < acceptors; ++i) tree.children.push_back(listener_spec(state, i));
     auto spawned = spawn<Supervisor>(context.scheduler, {.name = name, .parent = context.parent},
                                      std::move(tree));
     if (!spawned) return std::unexpected(std::move(spawned.error()));
@@ -123,47 +129,16 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
   return spec;
 }
 
-Ref<Listener> server_listener(System& system, std::string_view name) {
-  return Ref<Listener>(system.whereis(fmt::format("{}/listener/0", name)));
-}
-
-Result<ServerStatus> server_status(System& system, std::string_view name) {
-  const auto listener = server_listener(system, name);
-  if (!listener) return no_server(name);
-  return system.call(listener, GetServerStatus{});
-}
-
-Result<std::vector<ConnectionInfo>> server_connections(System& system, std::string_view name) {
-  std::vector<ConnectionInfo> all;
-  for (unsigned i = 0; i < system.scheduler_count(); ++i) {
-    const Pid pid = system.whereis(fmt::format("{}/connections/{}", name, i));
-    if (!pid) return no_server(name);
-    auto some = system.call(Ref<ConnectionSupervisor>(pid), ListConnections{});
-    if (!some) return std::unexpected(std::move(some.error()));
-    all.insert(all.end(), some->begin(), some->end());
-  }
-  return all;
-}
-
-namespace {
-Result<void> set_suspended(System& system, std::string_view name, bool suspended) {
-  bool found = false;
-  for (unsigned i = 0; i < system.scheduler_count(); ++i) {
-    const Pid pid = system.whereis(fmt::format("{}/listener/{}", name, i));
-    if (!pid) break;
-    found = true;
-    Ref<Listener>(pid).cast(SuspendAccepting{suspended});
-  }
-  if (!found) return no_server(name);
+Result<void> detail::set_starter(System& system, std::string_view name, ConnectionStarter start) {
+  const auto monitor = server_monitor(system, name);
+  if (!monitor)
+    return std::unexpected(
+        Error{ErrorKind::not_found, 0, "server", fmt::format("no server is called '{}'", name)});
+  // Answered after it has been handled: connections that come from now on have it.
+  monitor.cast(SetConnectionStarter{std::move(start)});
+  auto handled = system.call(monitor, GetServerPlace{});
+  if (!handled) return std::unexpected(std::move(handled.error()));
   return {};
-}
-}  // namespace
-
-Result<void> suspend_server(System& system, std::string_view name) {
-  return set_suspended(system, name, true);
-}
-Result<void> resume_server(System& system, std::string_view name) {
-  return set_suspended(system, name, false);
 }
 
 }  // namespace hawser

@@ -1,10 +1,13 @@
-// Servers in a simulated world: options, limits, accept errors, spreading, draining, stopping.
+// Servers in a simulated world: starting, stopping, their tree, spreading, life in a user's own
+// tree.
 #include <hawser/net/testing/net_world.hpp>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hawser {
@@ -23,27 +26,6 @@ using Peers = std::vector<std::unique_ptr<Peer>>;
 struct Echo {
   Next handle_packet(Packet packet) { return send(packet); }
 };
-
-TEST(Server, Tcp_CB_15_EveryWrongOptionIsNamedInOneError) {
-  NetWorld net;
-  ServerOptions options;
-  options.listen = "nowhere";
-  options.framing = length_prefixed(3);
-  options.connection.low_water = 2 << 20;
-  options.connection.packets_per_turn = 0;
-  options.max_connections = 0;
-  const auto started = net.system->start(server<Echo>("it", options));
-  ASSERT_FALSE(started.has_value());
-  EXPECT_EQ(started.error().kind, ErrorKind::invalid_argument);
-  for (const char* field : {"server 'it'", "listen:", "framing:", "connection.low_water:",
-                            "connection.packets_per_turn:", "max_connections:"})
-    EXPECT_NE(started.error().text().find(field), std::string::npos)
-        << field << " in " << started.error().text();
-  // Nothing of it was started, and the name is free for a better try.
-  EXPECT_TRUE(
-      net.system->start(server<Echo>("it", {.listen = net.world().host("server").address(0)}))
-          .has_value());
-}
 
 TEST(Server, Tcp_C_01_ATakenAddressIsTheErrorOfStart) {
   NetWorld net;
@@ -78,81 +60,6 @@ TEST(Server, Tcp_C_02_StopReturnsWhenEverythingIsDown) {
   EXPECT_TRUE(net.system->start(server<Echo>("it", {.listen = at})).has_value());
 }
 
-TEST(Server, Tcp_R_01_TheLimitIsOneTrueNumber) {
-  for (const auto spread : {AcceptSpread::hand_over, AcceptSpread::per_scheduler}) {
-    NetWorld net(3, 3);
-    ServerOptions options;
-    options.max_connections = 10;
-    options.spread = spread;
-    const Address at = net.serve<Echo>(std::move(options));
-    Peers peers;
-    for (int i = 0; i < 25; ++i) peers.push_back(net.connect(at));
-    for (const auto& each : peers) each->send(framed("x"));
-    const auto served = [&] {
-      return std::count_if(peers.begin(), peers.end(), [](const auto& each) {
-        return each != nullptr && !each->received.empty();
-      });
-    };
-    for (int i = 0; i < 40; ++i) {
-      net.run(10ms);
-      ASSERT_LE(net.status().connections, 10U);
-    }
-    EXPECT_EQ(served(), 10);
-    EXPECT_FALSE(net.status().accepting);
-    EXPECT_EQ(net.status().not_accepting_because, "at max_connections");
-    // Those who waited are served, one for one that leaves.
-    for (std::size_t i = 0, left = 0; i < peers.size() && left < 7; ++i) {
-      if (peers[i]->received.empty()) continue;
-      peers[i]->received.clear();
-      peers[i]->close();
-      ++left;
-    }
-    net.run(1s);
-    EXPECT_EQ(served(), 10);
-    EXPECT_EQ(net.status().connections, 10U);
-    for (auto& each : peers)
-      if (!each->received.empty() || each->closed) {
-        each->received.clear();
-        each->close();
-      }
-    net.run(1s);
-    EXPECT_EQ(net.status().connections, 8U);
-    EXPECT_EQ(served(), 8);
-    EXPECT_TRUE(net.status().accepting);
-    EXPECT_EQ(net.status().refused, 0U);
-  }
-}
-
-TEST(Server, AtTheLimitItMayCloseInstead) {
-  NetWorld net;
-  ServerOptions options;
-  options.max_connections = 3;
-  options.at_limit = AtLimit::close;
-  const Address at = net.serve<Echo>(std::move(options));
-  Peers peers;
-  for (int i = 0; i < 8; ++i) peers.push_back(net.connect(at));
-  net.run(1s);
-  EXPECT_EQ(
-      std::count_if(peers.begin(), peers.end(), [](const auto& each) { return each->over(); }), 5);
-  EXPECT_EQ(net.status().refused, 5U);
-  EXPECT_TRUE(net.status().accepting);
-}
-
-TEST(Server, Tcp_R_02_TheLimitCanBeRaisedWhileRunning) {
-  NetWorld net;
-  ServerOptions options;
-  options.max_connections = 1;
-  const Address at = net.serve<Echo>(std::move(options));
-  auto first = net.connect(at);
-  auto second = net.connect(at);
-  second->send(framed("x"));
-  net.run(1s);
-  EXPECT_TRUE(second->received.empty());
-  server_listener(*net.system, "it").cast(SetMaxConnections{2});
-  net.run(1s);
-  EXPECT_FALSE(second->received.empty());
-}
-
 TEST(Server, TenThousandConnectAtOnce) {
   NetWorld net(1, 2);
   ServerOptions options;
@@ -174,69 +81,6 @@ TEST(Server, TenThousandConnectAtOnce) {
   peers.clear();
   net.run(1s);
   EXPECT_EQ(net.status().connections, 0U);
-}
-
-TEST(Server, Tcp_R_29_WantOfDescriptorsPausesAndIsLoggedOnce) {
-  NetWorld net;
-  const Address at = net.serve<Echo>({});
-  auto first = net.connect(at);
-  net.run();
-  net.world().host("server").set_descriptor_limit(net.world().host("server").open_descriptors());
-  Peers peers;
-  for (int i = 0; i < 5; ++i) {
-    peers.push_back(net.connect(at));
-    peers.back()->send(framed("x"));
-  }
-  net.run(5s);
-  EXPECT_GT(net.status().accept_errors, 10U);   // it tried every 100 ms …
-  EXPECT_LT(net.status().accept_errors, 120U);  // … and did not spin
-  EXPECT_EQ(net.lines_with("accept"), 1U) << net.all_lines();
-  EXPECT_EQ(net.status().not_accepting_because, "out of descriptors or memory");
-  net.world().host("server").set_descriptor_limit(1000);
-  net.run(1s);
-  for (const auto& each : peers) EXPECT_EQ(unframed(each->received), Packets{"x"});
-  EXPECT_TRUE(net.status().accepting);
-}
-
-TEST(Server, Tcp_CB_06_AbortedConnectionsNeverEndTheListener) {
-  NetWorld net;
-  const Address at = net.serve<Echo>({});
-  const Pid listener = server_listener(*net.system, "it").pid();
-  {
-    sim::Faults faults;
-    faults.accept_aborted = 0.9;
-    const auto rule = net.world().host("server").impose(faults);
-    Peers peers;
-    for (int i = 0; i < 300; ++i) peers.push_back(net.connect(at));
-    net.run(1s);
-  }
-  EXPECT_GT(net.status().accept_errors, 100U);
-  EXPECT_EQ(server_listener(*net.system, "it").pid(), listener);
-  auto peer = net.connect(at);
-  peer->send(framed("x"));
-  net.run();
-  EXPECT_EQ(unframed(peer->received), Packets{"x"});
-}
-
-TEST(Server, Tcp_R_16_SuspendedClientsWaitAndTheAddressStays) {
-  NetWorld net;
-  const Address at = net.serve<Echo>({});
-  auto old = net.connect(at);
-  net.run();
-  ASSERT_TRUE(suspend_server(*net.system, "it").has_value());
-  net.run();
-  auto waits = net.connect(at);
-  waits->send(framed("x"));
-  old->send(framed("y"));
-  net.run(10s);
-  EXPECT_TRUE(waits->connected);
-  EXPECT_TRUE(waits->received.empty());
-  EXPECT_EQ(unframed(old->received), Packets{"y"});
-  EXPECT_EQ(net.status().not_accepting_because, "suspended");
-  ASSERT_TRUE(resume_server(*net.system, "it").has_value());
-  net.run();
-  EXPECT_EQ(unframed(waits->received), Packets{"x"});
-  EXPECT_EQ(suspend_server(*net.system, "nobody").error().kind, ErrorKind::not_found);
 }
 
 TEST(Server, ACrashedListenerComesBackOnItsPortAndConnectionsLiveOn) {
@@ -270,85 +114,6 @@ TEST(Server, AKilledConnectionSupervisorTakesItsConnectionsAndTheCountIsRight) {
   net.run();
   EXPECT_EQ(unframed(fresh->received), Packets{"x"});
   EXPECT_EQ(net.status().per_scheduler, (std::vector<std::size_t>{1, 5}));
-}
-
-TEST(Server, Tcp_R_15_DrainSendsLastBytesAndCutsTheSlowAtTheDeadline) {
-  NetWorld net;
-  const auto before = net.left();
-  ServerOptions options;
-  options.drain_deadline = 10s;
-  options.connection.flush_deadline = 60s;
-  const Address at = net.serve<Scripted>(std::move(options), &net.events);
-  auto deaf = net.connect(at, false);
-  auto slow = net.connect(at);
-  deaf->send(framed("many 900"));
-  net.run(1s);
-  slow->send(framed("many 900"));
-  sim::Faults faults;
-  faults.bytes_per_second = 150'000;
-  const auto rule = net.world().impose("server", "client", faults);
-  net.run(100ms);
-  const Instant begun = net.world().now();
-  ASSERT_TRUE(net.system->stop_child("it").has_value());
-  const Duration took = net.world().now() - begun;
-  EXPECT_GE(took, 10s);
-  EXPECT_LE(took, 12s);
-  net.run(100ms);
-  EXPECT_EQ(unframed(slow->received).size(), 900U);  // 6 s
-  EXPECT_TRUE(slow->ended);
-  EXPECT_EQ(net.lines_with("draining 1 connections"), 2U) << net.all_lines();
-  EXPECT_EQ(net.lines_with("drain deadline: killing 0 connections, cutting 1 off"), 1U)
-      << net.all_lines();
-  net.run(61s);
-  EXPECT_EQ(net.left(), before);
-}
-
-/// Does not want to end.
-struct Stubborn {
-  Next handle_packet(Packet packet) { return send(packet); }
-  void handle_shutdown(const Reason&) {}
-};
-
-TEST(Server, AConnectionThatWillNotEndIsKilledAtTheDrainDeadline) {
-  NetWorld net;
-  ServerOptions options;
-  options.drain_deadline = 3s;
-  const Address at = net.serve<Stubborn>(std::move(options));
-  auto peer = net.connect(at);
-  net.run();
-  const Instant begun = net.world().now();
-  ASSERT_TRUE(net.system->stop_child("it").has_value());
-  EXPECT_GE(net.world().now() - begun, 3s);
-  EXPECT_LE(net.world().now() - begun, 4s);
-  net.run();
-  EXPECT_TRUE(peer->over());
-  EXPECT_EQ(net.lines_with("drain deadline: killing 1 connections"), 1U);
-}
-
-/// Stops the server it is a connection of.
-struct Stopper {
-  System* system;
-  Events* events;
-  Task<> handle_packet(Bytes) {
-    events->add("asked");
-    TerminateChild request{"it"};
-    static_cast<void>(co_await Ref<Supervisor>(system->root()).call(std::move(request), 60s));
-    events->add("never reached");
-  }
-  void terminate(const Reason& reason) { events->add("terminate " + reason.text()); }
-};
-
-TEST(Server, Tcp_R_17_StoppingItFromOneOfItsConnectionsDoesNotDeadlock) {
-  NetWorld net;
-  const Address at = net.serve<Stopper>({}, net.system.get(), &net.events);
-  auto peer = net.connect(at);
-  auto other = net.connect(at);
-  peer->send(framed("x"));
-  net.run(2s);
-  EXPECT_EQ(net.events.all, (Packets{"asked", "terminate shutdown", "terminate shutdown"}));
-  EXPECT_TRUE(peer->ended);
-  EXPECT_TRUE(other->ended);
-  EXPECT_FALSE(server_listener(*net.system, "it"));
 }
 
 TEST(Server, ItListensOnAUnixSocket) {
@@ -389,6 +154,196 @@ TEST(Server, SeveralServersLiveSideBySide) {
   peer->send(framed("echo x"));
   net.run();
   EXPECT_EQ(unframed(peer->received), Packets{"x"});
+}
+
+TEST(Server, Tcp_C_03_ServersFailOnTheirOwn) {
+  NetWorld net;
+  const Address at = net.serve<Echo>({});
+  const Address second = at.with_port(9);
+  ServerOptions fragile;
+  fragile.listen = ListenAddress(second);
+  fragile.intensity = 0;
+  ASSERT_TRUE(net.system->start(server<Echo>("second", std::move(fragile))).has_value());
+  auto peer = net.connect(at);
+  auto other = net.connect(second);
+  net.run();
+  const Pid first = net.system->whereis("it");
+  send_exit(server_listener(*net.system, "second").pid(), Reason::killed());
+  net.run(2s);
+  EXPECT_TRUE(other->over()) << "that server gave up and was started anew";
+  EXPECT_EQ(net.system->whereis("it"), first);
+  peer->send(framed("x"));
+  auto again = net.connect(second);
+  again->send(framed("y"));
+  net.run();
+  EXPECT_EQ(unframed(peer->received), Packets{"x"});
+  EXPECT_EQ(unframed(again->received), Packets{"y"});
+}
+
+TEST(Server, Tcp_C_27_ARuntimeStartsEmptyAndStopsClean) {
+  sim::World world(1);
+  {
+    SystemOptions options;
+    options.schedulers = 2;
+    System system(world.host("server"), options);
+    ASSERT_TRUE(system.launch().has_value());
+    EXPECT_TRUE(system.stop(10s));
+  }
+  EXPECT_EQ(world.host("server").open_descriptors(), 0U);
+}
+
+TEST(Server, Tcp_R_28_AServerLivesInTheUsersOwnTree) {
+  NetWorld net;
+  const Address at = net.world().host("server").address(4000);
+  SupervisorOptions tree;
+  tree.strategy = Strategy::one_for_all;
+  tree.children.push_back(worker<Events>("neighbour"));
+  tree.children.push_back(server<Scripted>("it", {.listen = at}, &net.events));
+  ASSERT_TRUE(net.system->start(supervisor("mine", std::move(tree))).has_value());
+  auto peer = net.connect(at);
+  net.run();
+  // It is restarted with its siblings, and has its port again.
+  const Pid first = net.system->whereis("it");
+  const auto children =
+      net.system->call(Ref<Supervisor>(net.system->whereis("mine")), WhichChildren{});
+  ASSERT_TRUE(children.has_value());
+  ASSERT_EQ(children->size(), 2U);
+  send_exit(children->front().pid, Reason::killed());
+  net.run(1s);
+  EXPECT_TRUE(peer->over());
+  ASSERT_TRUE(net.system->whereis("it"));
+  EXPECT_NE(net.system->whereis("it"), first);
+  auto fresh = net.connect(at);
+  fresh->send(framed("echo x"));
+  net.run();
+  EXPECT_EQ(unframed(fresh->received), Packets{"x"});
+  // It can be stopped by its name alone; its siblings do not mind.
+  ASSERT_TRUE(stop_server(*net.system, "it").has_value());
+  const auto rest = net.system->call(Ref<Supervisor>(net.system->whereis("mine")), WhichChildren{});
+  ASSERT_TRUE(rest.has_value());
+  ASSERT_EQ(rest->size(), 1U);
+  EXPECT_EQ(rest->front().state, ChildState::running);
+}
+
+TEST(Server, Tcp_EB_22_AServerOfWhichAPartCannotRunHasNotStarted) {
+  NetWorld net;
+  const auto before = net.left();
+  // Somebody has the name of one of its parts.
+  ASSERT_TRUE(net.system->spawn<Events>({.name = "it/connections/1"}).has_value());
+  const Address at = net.world().host("server").address(4000);
+  const auto started = net.system->start(server<Echo>("it", {.listen = at}));
+  ASSERT_FALSE(started.has_value());
+  EXPECT_NE(started.error().text().find("it/connections/1"), std::string::npos)
+      << started.error().text();
+  send_exit(net.system->whereis("it/connections/1"), Reason::killed());
+  net.run(1s);
+  EXPECT_EQ(net.left(), before) << "and has left nothing, its bound socket included";
+  EXPECT_TRUE(net.system->start(server<Echo>("it", {.listen = at})).has_value());
+}
+
+/// Has a worker of its own, which does the work.
+struct Employer {
+  Events* events;
+  struct Worker {
+    Events* events;
+    Ref<Employer> employer;
+    void handle_cast(std::string work) const {
+      if (work == "crash") throw std::runtime_error("boom");
+      employer.cast("done " + work);
+    }
+    void terminate(const Reason& reason) const { events->add("worker " + reason.text()); }
+  };
+  Ref<Worker> worker{};
+  void init() { worker = *self().spawn_link<Worker>({}, events, self().ref<Employer>()); }
+  void handle_packet(Packet packet) { worker.cast(std::string(packet)); }
+  Next handle_cast(std::string answer) { return send(std::move(answer)); }
+  void terminate(const Reason& reason) {
+    events->add("employer " + std::string(to_string(reason.kind())));
+  }
+};
+
+TEST(Server, Tcp_R_31_AConnectionMayOwnProcesses) {
+  Events events;
+  NetWorld net(1, 1);
+  const Address at = net.serve<Employer>({}, &events);
+  const auto before = net.left();
+  auto peer = net.connect(at);
+  auto crashing = net.connect(at);
+  peer->send(framed("a") + framed("b"));
+  net.run();
+  EXPECT_EQ(unframed(peer->received), (Packets{"done a", "done b"}));
+  EXPECT_EQ(net.left().processes, before.processes + 4);
+  // Its child's crash ends the connection, and its own end its child: nobody else notices.
+  crashing->send(framed("crash"));
+  net.run();
+  EXPECT_TRUE(crashing->over());
+  EXPECT_EQ(events.starting_with("employer"), 1U);
+  peer->close();
+  net.run(6s);
+  EXPECT_EQ(events.starting_with("employer"), 2U);
+  EXPECT_EQ(events.starting_with("worker"), 2U);
+  EXPECT_EQ(net.left(), before);
+}
+
+TEST(Server, Tcp_CB_14_UnknownCallsAreAnsweredWithAnError) {
+  NetWorld net;
+  net.serve<Echo>({});
+  for (const char* part : {"it", "it/monitor", "it/listener/0", "it/connections/0"}) {
+    const Ref<Scripted> wrong(net.system->whereis(part));
+    const auto answer = net.system->call(wrong, std::string("what?"));
+    ASSERT_FALSE(answer.has_value()) << part;
+    EXPECT_EQ(answer.error().kind, ErrorKind::invalid_argument) << part;
+  }
+}
+
+TEST(Server, Tcp_EB_11_EB_14_AfterAStopNothingIsLeft) {
+  NetWorld net;
+  const auto before = net.left();
+  const auto names = net.system->registry().list().size();
+  for (int round = 0; round < 3; ++round) {
+    ServerOptions options;
+    options.name_connections = true;
+    const Address at = net.serve<Echo>(std::move(options));
+    Peers peers;
+    for (int i = 0; i < 30; ++i) peers.push_back(net.connect(at));
+    net.run();
+    for (int i = 0; i < 10; ++i) peers.pop_back();
+    ASSERT_TRUE(stop_server(*net.system, "it").has_value());
+    EXPECT_EQ(net.system->registry().list().size(), names);
+    net.run(10s);
+    EXPECT_EQ(net.left(), before);
+  }
+}
+
+TEST(Server, Tcp_EB_13_APartThatEndsIsStartedAgainAndTheOthersStay) {
+  NetWorld net;
+  const Address at = net.serve<Echo>({});
+  for (const std::string part :
+       {"it/monitor", "it/listener/0", "it/connections/0", "it/connections/1"}) {
+    const Pid old = net.system->whereis(part);
+    send_exit(old, Reason::killed());
+    net.run(1s);
+    EXPECT_TRUE(net.system->whereis(part)) << part;
+    EXPECT_NE(net.system->whereis(part), old) << part;
+    auto peer = net.connect(at);
+    peer->send(framed("x"));
+    net.run();
+    EXPECT_EQ(unframed(peer->received), Packets{"x"}) << part;
+  }
+}
+
+TEST(Server, Tcp_EB_15_R_26_AnOrdinaryLifeWritesNoWarning) {
+  NetWorld net;
+  const Address at = net.serve<Echo>({});
+  Peers peers;
+  for (int i = 0; i < 20; ++i) peers.push_back(net.connect(at));
+  for (const auto& each : peers) each->send(framed("my password"));
+  net.run();
+  peers.clear();
+  net.run();
+  ASSERT_TRUE(stop_server(*net.system, "it").has_value());
+  for (const char* word : {"warning", "error", "password"})
+    EXPECT_EQ(net.lines_with(word), 0U) << net.all_lines();
 }
 
 }  // namespace

@@ -6,16 +6,22 @@
 #include <hawser/base/time.hpp>
 #include <hawser/engine/address.hpp>
 #include <hawser/engine/engine.hpp>
+#include <hawser/net/connection.hpp>
 #include <hawser/net/connection_counters.hpp>
 #include <hawser/net/connection_options.hpp>
 #include <hawser/net/framing.hpp>
+#include <hawser/net/server_events.hpp>
 #include <hawser/net/transport.hpp>
+#include <hawser/process/child_spec.hpp>
 #include <hawser/process/process.hpp>
+#include <hawser/process/supervisor.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,6 +69,80 @@ enum class AcceptSpread : std::uint8_t {
 enum class AtLimit : std::uint8_t {
   leave_in_backlog,  ///< accepting pauses: clients wait in the kernel's backlog until one ends
   close,             ///< new ones are accepted and closed at once
+  shed,              ///< new ones get the few bytes that ServerOptions::shed answers, then a close
+};
+
+/// What becomes of the listening socket while the server is suspended.
+enum class SuspendMode : std::uint8_t {
+  keep_socket,   ///< clients connect and wait in the kernel's backlog
+  close_socket,  ///< clients are refused; resuming takes the same port again
+};
+
+/// A socket that has just been bound and listens, and from which nothing has been accepted yet.
+struct BoundListener {
+  Address address;         ///< with the real port
+  int descriptor = -1;     ///< for setsockopt; under sim a number of the simulated kernel
+  unsigned listener = 0;   ///< which one of the server's, from 0
+  unsigned scheduler = 0;  ///< where its connections are accepted
+};
+
+/// What a hook on a bound socket answers.
+class ListenAnswer {
+ public:
+  static ListenAnswer go_on() { return ListenAnswer(Kind::go_on, {}); }
+  /// The server (or this acceptor, if it is not the first) shall not be there; nothing is wrong.
+  static ListenAnswer decline() { return ListenAnswer(Kind::decline, {}); }
+  /// Starting it fails with this text.
+  static ListenAnswer fail(std::string why) { return ListenAnswer(Kind::fail, std::move(why)); }
+
+  bool declines() const noexcept { return kind_ == Kind::decline; }
+  bool fails() const noexcept { return kind_ == Kind::fail; }
+  const std::string& why() const noexcept { return why_; }
+
+ private:
+  enum class Kind : std::uint8_t { go_on, decline, fail };
+  ListenAnswer(Kind kind, std::string why) : kind_(kind), why_(std::move(why)) {}
+  Kind kind_;
+  std::string why_;
+};
+
+/// Sent to ConnectionKeeper::pid.
+struct ConnectionStarted {
+  std::string server;
+  ConnectionInfo info;
+};
+struct ConnectionEnded {
+  std::string server;
+  ConnectionInfo info;  ///< its last figures
+  Reason reason;
+};
+
+/// Whoever keeps a list of connections outside of the server: functions, a process, or a child of
+/// the server's own tree. Without one nothing is kept but what the server itself knows.
+struct ConnectionKeeper {
+  /// Called on the connection's scheduler, in its connection supervisor. What they throw is logged.
+  std::function<void(const ConnectionInfo&)> started{};
+  std::function<void(const ConnectionInfo&, const Reason&)> ended{};
+  /// Gets a ConnectionStarted and a ConnectionEnded of each connection, in that order.
+  Pid pid{};
+  /// The same for a process that the server starts first and ends last.
+  std::optional<ChildSpec> child{};
+
+  bool wanted() const noexcept { return started || ended || pid || child.has_value(); }
+};
+
+/// What a server may be told to do otherwise while it runs. All but the limit is for connections
+/// that come from now on; those that are there keep what they started with.
+struct SetServerOptions {
+  std::optional<std::size_t> max_connections{};  ///< what is open beyond it stays
+  std::optional<ConnectionOptions> connection{};
+  std::optional<Framing> framing{};
+  std::optional<TransportMakers> transports{};
+  std::optional<MailboxLimit> mailbox{};
+  std::optional<bool> trace_connections{};
+  using Reply = bool;
+
+  std::vector<std::string> faults() const;
 };
 
 struct ServerOptions {
@@ -81,11 +161,24 @@ struct ServerOptions {
   /// Connections on all schedulers together.
   std::size_t max_connections = 10'000;
   AtLimit at_limit = AtLimit::leave_in_backlog;
+  /// AtLimit::shed: what a client is told that finds no room ("busy\n"), at most 4096 bytes. Called
+  /// in the listener; what it throws is logged, and the client is closed without a word.
+  std::function<std::string(const Address& peer)> shed{};
+  /// Those bytes get so long to leave, and so many clients at once get them; others are just
+  /// closed.
+  Duration shed_deadline = 1s;
+  std::size_t shed_at_once = 256;
   AcceptSpread spread = AcceptSpread::hand_over;
+  /// AcceptSpread::per_scheduler: on how many schedulers to listen, the server's own first; 0 = on
+  /// all.
+  unsigned acceptors = 0;
   /// How long connections get to end when the server is stopped; then they are killed.
   Duration drain_deadline = 10s;
   /// Bound and listening, but not accepting until resume_server().
   bool start_suspended = false;
+  /// A resumed server whose address somebody else has taken meanwhile tries again so often; zero:
+  /// it stays suspended.
+  Duration listen_retry = 1s;
   /// Connections that the kernel keeps ready (capped by its somaxconn).
   int backlog = 4096;
   bool ipv6_only = false;          ///< for "[::]": leave IPv4 alone
@@ -94,12 +187,40 @@ struct ServerOptions {
   MailboxLimit mailbox{};          ///< of each connection
   /// After an accept that failed for want of descriptors or memory, the next one waits so long.
   Duration accept_pause = 100ms;
+  /// Hold one descriptor in reserve: when there are no others left, it is given up for the length
+  /// of the pause, and clients are accepted and closed at once instead of hanging in the backlog.
+  bool spare_descriptor = false;
+  /// Called with each listening socket before anything is accepted from it; also when a listener is
+  /// restarted or resumed with a new socket. For options of the socket (SO_INCOMING_CPU,
+  /// TCP_DEFER_ACCEPT), or a last word on whether to be there at all.
+  std::function<ListenAnswer(const BoundListener&)> on_listening{};
+  std::vector<Alarm> alarms{};
+  ConnectionKeeper keeper{};
+  /// Registers each connection as "NAME/SCHEDULER.NUMBER": that is then its label in logs and
+  /// traces. Costs a connection about 200 bytes and its start a lock.
+  bool name_connections = false;
+  /// Traces each connection from its start on, as sys::trace does.
+  bool trace_connections = false;
+  /// How the server's parts are restarted: not simple_one_for_one.
+  Strategy strategy = Strategy::one_for_one;
   /// Restarts of the listener (it never ends for what a peer does) before the server gives up.
   unsigned intensity = 10;
   Duration period = 10s;
 
   /// "field: what is wrong" for every setting that cannot be used.
   std::vector<std::string> faults() const;
+};
+
+/// One acceptor of a server.
+struct AcceptorStatus {
+  std::string name;
+  Pid pid;
+  unsigned scheduler = 0;
+  bool accepting = false;
+  std::string not_accepting_because;
+  std::uint64_t accepted = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t refused = 0;
 };
 
 /// A server's figures, since it was started.
@@ -113,7 +234,7 @@ struct ServerStatus {
   std::vector<std::size_t> per_scheduler;
   std::uint64_t accepted = 0;
   std::uint64_t accept_errors = 0;
-  std::uint64_t refused = 0;      ///< closed at once at the limit (AtLimit::close)
+  std::uint64_t refused = 0;      ///< closed at the limit, or for want of descriptors
   std::uint64_t started = 0;      ///< those whose init came through
   std::uint64_t not_started = 0;  ///< those whose init ended them, or for which there was no room
   std::array<std::uint64_t, ConnectionCounters::reason_kinds> ended{};  ///< by Reason::Kind
@@ -123,6 +244,11 @@ struct ServerStatus {
   std::uint64_t bytes_out = 0;
   std::uint64_t pauses = 0;   ///< times a connection stopped reading at its high-water mark
   std::uint64_t cut_off = 0;  ///< ends whose last bytes did not leave within the flush deadline
+
+  std::size_t uncounted = 0;  ///< open, but taken out of the count
+  std::uint64_t shed = 0;     ///< of those refused: got the answer of ServerOptions::shed
+  bool draining = false;
+  std::vector<AcceptorStatus> acceptors;
 
   std::uint64_t ended_by(Reason::Kind kind) const noexcept {
     return ended[static_cast<std::size_t>(kind)];

@@ -505,6 +505,11 @@ Result<void> EngineCore::send_sockets(SocketId id, BytesView bytes,
   return sent;
 }
 
+int EngineCore::descriptor(SocketId id) const {
+  const Socket* socket = find_owned(id);
+  return socket == nullptr ? -1 : socket->number;
+}
+
 Result<void> EngineCore::send_datagram(SocketId id, const Address& to, BytesView bytes) {
   Socket* socket = find_owned(id, SocketKind::datagram);
   if (socket == nullptr || socket->phase != SocketPhase::open) return stale("send datagram");

@@ -76,6 +76,7 @@ class EngineCore : public Engine {
   Result<PeerCredentials> peer_credentials(SocketId id) const final;
   Result<void> send_sockets(SocketId id, BytesView bytes,
                             std::span<const NativeSocket> sockets) final;
+  int descriptor(SocketId id) const final;
   std::size_t open_sockets() const noexcept final { return table_.size(); }
 
   Result<Listening> open_datagram(const Address& bind, const DatagramOptions& options,

@@ -197,6 +197,10 @@ void Host::set_credentials(const PeerCredentials& credentials) {
 void Host::set_descriptor_limit(std::size_t limit) {
   universe_.ground.host(index_).descriptor_limit = limit;
 }
+void Host::fail_accepts(const std::vector<int>& codes) {
+  auto& failures = universe_.ground.host(index_).accept_failures;
+  failures.insert(failures.end(), codes.begin(), codes.end());
+}
 std::size_t Host::open_descriptors() const noexcept {
   return universe_.ground.host(index_).open_descriptors();
 }

@@ -29,6 +29,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hawser::sim {
 
@@ -106,6 +107,9 @@ class Host final : public Environment {
   /// Most descriptors open at once (default 65,536).
   void set_descriptor_limit(std::size_t limit);
   std::size_t open_descriptors() const noexcept;
+  /// The next accepts on it that have a connection to answer with fail with these errno values, one
+  /// after another; the connections stay in the backlog.
+  void fail_accepts(const std::vector<int>& codes);
   /// What default_schedulers() answers (default 2).
   void set_default_schedulers(unsigned count) noexcept { schedulers_ = count; }
 

@@ -169,6 +169,11 @@ int Streams::accept(HostIndex index, int number) {
       listener->ready.pop_front();
       continue;
     }
+    if (!host.accept_failures.empty()) {
+      const int code = host.accept_failures.front();
+      host.accept_failures.pop_front();
+      return -code;
+    }
     const Faults& faults = ground_.links.host_faults(index);
     if (ground_.strikes(faults.accept_aborted, FaultKind::accept_aborted, stream->index)) {
       listener->ready.pop_front();

@@ -136,6 +136,7 @@ class HostState {
   bool paused = false;
   std::size_t descriptor_limit = 65'536;
   PeerCredentials credentials{1000, 1000, 1000};  // of programs that connect or listen from now on
+  std::deque<int> accept_failures;                // errno values, for the next accepts
   std::vector<Interface> interfaces;
   std::multimap<std::uint16_t, int> listeners;  // by port
   std::multimap<std::uint16_t, int> datagrams;  // by port, in the order of binding
