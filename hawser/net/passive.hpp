@@ -27,6 +27,8 @@ class PassiveHandler {
   void init() { self().start(run()); }
   /// Never called: without a receive() nothing is read.
   void handle_packet(Packet) {}
+  /// HalfClose::allow: receive() tells, and the coroutine may still send.
+  void handle_end() {}
 
  private:
   Task<> run() {
