@@ -262,6 +262,12 @@ void Connection::hibernate() {
   if (rare_ != nullptr && rare_->empty()) rare_.reset();
 }
 
+std::size_t Connection::held_memory() const noexcept {
+  const std::size_t inside = std::string().capacity();
+  return (kept_.capacity() > inside ? kept_.capacity() : 0) +
+         (rare_ == nullptr ? 0 : sizeof(Rare) + rare_->waiting.bytes());
+}
+
 // ---- what others may ask
 // ----------------------------------------------------------------------------------
 

@@ -111,6 +111,9 @@ class Connection : public Process,
   /// Gives back all memory that an idle connection does not need; `keep().hibernate()` does the
   /// same when the callback is over.
   void hibernate();
+  /// Bytes of memory this connection has taken beyond the object itself, its transports' and its
+  /// queue's not counted; 0 for one at rest.
+  std::size_t held_memory() const noexcept;
 
   // ---- from outside, by Ref<Connection>
   // ------------------------------------------------------------
