@@ -153,7 +153,9 @@ Duration Connection::deliver_one(Packet packet) {
   Duration timeout = Duration::max();
   delivering_ = true;
   if (rare_ != nullptr && rare_->receiver != nullptr) {
+    rare_->feeding = true;
     rare_->receiver->complete(Bytes(packet));
+    if (rare_ != nullptr) rare_->feeding = false;
   } else {
     timeout = deliver_packet(packet);
     // activate(0) is the handler's own word, of which it need not be told.

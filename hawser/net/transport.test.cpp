@@ -116,7 +116,7 @@ TEST(Transport, ADialedConnectionStandsWhenAllAreReady) {
       {toy_cipher()},
       {toy_cipher(), toy_cipher({.key = 0x0f})},
       {toy_cipher({.piece = 1}), toy_packets()},
-      {toy_packets(), toy_cipher({.flushes = false})},
+      {toy_cipher({.flushes = false}), toy_packets(), toy_cipher({.key = 1})},
   };
   for (const auto& makers : stacks) {
     Rig rig;
@@ -174,7 +174,6 @@ TEST(Transport, Tcp_E_68_AFailedHandshakeIsCountedAndSaysWhy) {
     EXPECT_TRUE(peer->over());
     EXPECT_TRUE(rig.seen.all.empty());
     EXPECT_EQ(net.status().not_started, 1U);
-    EXPECT_EQ(net.lines_with("protocol_error: toy"), 0U);
     EXPECT_EQ(net.lines_with(input.empty() ? "toy: ended too early" : "toy: no H"), 1U)
         << net.all_lines();
     EXPECT_EQ(net.status().connections, 0U);

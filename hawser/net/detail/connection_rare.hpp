@@ -29,6 +29,7 @@ struct Connection::Rare {
   detail::PacketQueue waiting;
   std::list<Receipt> receipts;  // in order of position; a list costs nothing while it is empty
   ReceiveAwaiter* receiver = nullptr;
+  bool feeding = false;               // a task that waited for a packet has just got it, and runs
   std::unique_ptr<Transport> pushed;  // to be put on top when the callback is over
   // Of connections this client had before: their frames may still be on the stack.
   std::vector<std::unique_ptr<detail::TransportStack>> retired;
