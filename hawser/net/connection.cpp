@@ -212,6 +212,11 @@ void Connection::update_reading() {
   reads() ? engine.resume_receiving(socket_) : engine.pause_receiving(socket_);
 }
 
+void Connection::hold_until_detached(bool by_reset) {
+  reset_ = reset_ || by_reset;
+  hold(hold_over);
+}
+
 void Connection::hold_for_turn() {
   if ((held_ & hold_turn) != 0) return;
   hold(hold_turn);
@@ -312,6 +317,7 @@ ConnectionInfo Connection::info() const {
   info.bytes_out = bytes_out_;
   info.unsent = unsent();
   info.waiting = rare_ == nullptr ? 0 : rare_->waiting.packets();
+  info.waiting_bytes = rare_ == nullptr ? 0 : rare_->waiting.bytes();
   info.dropped = rare_ == nullptr ? 0 : rare_->waiting.dropped();
   info.reading = held_ == 0;
   info.handshaking = handshaking_;
@@ -403,7 +409,7 @@ void Connection::detach(const Reason& reason) {
   }
   drop_kept();
   held_ = static_cast<std::uint8_t>(held_ & hold_suspended);
-  diverted_ = 0;
+  diverted_ &= divert_away;
   credit_ = options().active_packets;
   handshaking_ = uncut_ = reset_ = failed_ = sending_ended_ = peer_ended_ = hibernate_ = false;
   started_ = begun_ = end_told_ = end_waits_ = false;

@@ -28,6 +28,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace hawser {
 
@@ -192,16 +193,26 @@ class Connection : public Process,
     divert_slow = 1,       // the peer reads too slowly, and the policy is to drop
     divert_handshake = 2,  // a transport that was pushed is not through
     divert_away = 4,       // a client without its server
-    divert_closed = 8,     // a client's handler has not opened the queue
+    divert_closed = 8,     // a client's handler has not opened the queue; its answers to packets,
+                           // which are the protocol's, go all the same
   };
   void divert(Divert why) noexcept { diverted_ |= why; }
   /// Ends one reason; with the last of them what waits is sent.
   void undivert(Divert why);
+  /// Runs `body`, whose packets do not wait: what a protocol says first.
+  template <class Body>
+  void send_around_queue(Body&& body) {
+    const std::uint8_t diverted = std::exchange(diverted_, std::uint8_t{0});
+    body();
+    diverted_ |= diverted;
+  }
   const detail::PacketQueue& waiting();
   void fail_waiting(const Error& error);
 
   /// Closes the socket and forgets all of this connection's life, for a client that makes another.
   void detach(const Reason& reason);
+  /// Nothing more comes from this connection, nor goes to it; detach() follows.
+  void hold_until_detached(bool by_reset);
   bool attached() const noexcept { return attached_; }
   void set_host(std::string host);
   void begin_receiving();
@@ -305,6 +316,9 @@ class Connection : public Process,
   void settle_sent(std::size_t before, SendQueue& queue, std::uint64_t packets);
   void sent(std::size_t before, std::size_t after, std::uint64_t packets);
   void send_waiting();
+  bool diverts() const noexcept {
+    return diverted_ != 0 && (diverted_ != divert_closed || !delivering_);
+  }
   void add_receipt(std::uint64_t position, detail::WriteDone done);
   void resolve_receipts();
   void watch_unsent();

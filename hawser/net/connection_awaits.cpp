@@ -61,7 +61,7 @@ void ReceiveAwaiter::fire() {
 bool SendAwaiter::await_ready() {
   if (until_ == Until::written) return false;
   result_ = connection_.send_packet(packet_);
-  return !result_ || connection_.diverted_ != 0 ||
+  return !result_ || connection_.diverts() ||
          connection_.unsent() < connection_.options().high_water;
 }
 

@@ -103,7 +103,7 @@ Result<void> Connection::encode_one(Next::Outgoing& outgoing, SendQueue& queue) 
 /// the queue as it was.
 void Connection::transmit(Next& next) {
   if (sending_ended_) throw std::logic_error("a packet was sent after end_sending()");
-  if (diverted_ != 0) [[unlikely]] {
+  if (diverts()) [[unlikely]] {
     divert_answer(next);
     return;
   }
@@ -141,7 +141,7 @@ void Connection::transmit(Next& next) {
 template <class Bytes>
 Result<void> Connection::transmit_one(const Bytes& packet, detail::WriteDone* done) {
   if (sending_ended_ || stopping()) return std::unexpected(nothing_can_be_sent());
-  if (diverted_ != 0) [[unlikely]]
+  if (diverts()) [[unlikely]]
     return transmit_diverted(payload_of(packet), done);
   return append_one(packet, done);
 }

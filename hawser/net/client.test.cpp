@@ -1,0 +1,398 @@
+// Clients: connecting, being lost, coming back, and what waits meanwhile.
+#include <hawser/net/client.hpp>
+
+#include <hawser/net/testing/net_world.hpp>
+
+namespace hawser::testing {
+namespace {
+
+/// Writes down what happens, sends what it is told.
+class Feed {
+ public:
+  explicit Feed(Events* events, std::string hello = {})
+      : events_(events), hello_(std::move(hello)) {}
+
+  void init() { events_->add("init"); }
+  Next handle_connect() {
+    events_->add("connect");
+    return hello_.empty() ? keep() : send(hello_);
+  }
+  Next handle_packet(Packet packet) {
+    events_->add("packet " + std::string(packet));
+    if (packet == "open") hawser::client().open_queue();
+    if (packet == "challenge") return send("response");
+    if (packet == "crash") throw std::runtime_error("boom");
+    if (packet == "stop") return stop();
+    return keep();
+  }
+  void handle_disconnect(const Reason& reason) { events_->add("lost " + reason.text()); }
+  void handle_state(const ClientChange& change) {
+    events_->add("state " + std::string(to_string(change.state)));
+    if (change.state == ClientState::waiting) waits.push_back(change.wait);
+  }
+  std::size_t handle_call(int) const { return waits.size(); }
+  Next handle_cast(std::string text) { return send(std::move(text)); }
+  void terminate(const Reason& reason) { events_->add("terminate " + reason.text()); }
+
+  std::vector<Duration> waits;
+
+ private:
+  Events* events_;
+  std::string hello_;
+};
+
+/// A server's side without any framework: accepts, keeps what came, can close.
+class BareServer final : public AcceptEvents {
+ public:
+  class One final : public StreamEvents {
+   public:
+    explicit One(Engine& engine) : engine_(engine) {}
+    ~One() { close(); }
+    void on_received(BytesView bytes) override { received += bytes; }
+    void on_end_of_stream() override { ended = true; }
+    void on_failed(const Error&) override { ended = true; }
+    void send(BytesView bytes) {
+      if (SendQueue* queue = engine_.outgoing(id)) queue->append(bytes);
+      engine_.wake();
+    }
+    void close(CloseMode mode = CloseMode::immediate) {
+      if (id) engine_.close(std::exchange(id, {}), mode, Instant::never());
+      engine_.wake();
+    }
+    std::string received;
+    bool ended = false;
+    SocketId id;
+
+   private:
+    Engine& engine_;
+  };
+
+  BareServer(Engine& engine, Address address) : engine_(engine), address_(std::move(address)) {
+    open();
+  }
+  ~BareServer() { shut(); }
+  void open() {
+    auto listening = engine_.listen(address_, {}, *this);
+    if (!listening) throw std::runtime_error(listening.error().text());
+    id_ = listening->id;
+    address_ = listening->bound;
+    engine_.wake();
+  }
+  void shut() {
+    if (id_) engine_.close_now(std::exchange(id_, {}));
+    engine_.wake();
+  }
+  const Address& address() const { return address_; }
+  std::vector<std::unique_ptr<One>> accepted;
+  bool reads = true;
+  std::size_t open_now() const {
+    return static_cast<std::size_t>(std::count_if(
+        accepted.begin(), accepted.end(), [](const auto& one) { return one->id && !one->ended; }));
+  }
+
+ private:
+  void on_accepted(NativeSocket socket) override {
+    auto one = std::make_unique<One>(engine_);
+    auto id = engine_.adopt(std::move(socket), *one);
+    if (!id) return;
+    one->id = *id;
+    if (reads) engine_.resume_receiving(*id);
+    accepted.push_back(std::move(one));
+  }
+  void on_accept_failed(const Error&, bool) override {}
+
+  Engine& engine_;
+  Address address_;
+  SocketId id_;
+};
+
+class ClientTest : public ::testing::Test {
+ protected:
+  explicit ClientTest()
+      : world(7, 1), server(world.peers->engine(), world.world().host("client").address(7007)) {}
+
+  /// The System is on host "server" of the world; its server is the bare one on "client".
+  void start(ClientOptions options = {}, std::string hello = {}) {
+    if (options.targets.empty()) options.targets = TargetList(server.address().text());
+    auto started =
+        world.system->start(client<Feed>("feed", std::move(options), &world.events, hello));
+    ASSERT_TRUE(started) << started.error().text();
+  }
+  Ref<Feed> feed() { return Ref<Feed>(world.system->whereis("feed")); }
+  Ref<Client> handle() { return Ref<Client>(world.system->whereis("feed")); }
+  Ref<Connection> connection() { return Ref<Connection>(world.system->whereis("feed")); }
+  ClientStatus status() { return *world.system->call(handle(), GetClientStatus{}); }
+  bool connected(std::size_t times = 1) {
+    return world.until([&] { return world.events.count("connect") == times; });
+  }
+
+  NetWorld world;
+  BareServer server;
+};
+
+TEST_F(ClientTest, Tcp_E_09_ItConnectsAndPacketsGoBothWays) {
+  start({}, "hello");
+  ASSERT_TRUE(connected());
+  ASSERT_TRUE(world.until([&] { return !server.accepted.empty(); }));
+  server.accepted[0]->send(framed("one") + framed("two"));
+  EXPECT_TRUE(world.until([&] { return world.events.count("packet two") == 1; }));
+  feed().cast(std::string("three"));
+  EXPECT_TRUE(world.until([&] {
+    return unframed(server.accepted[0]->received) == std::vector<std::string>{"hello", "three"};
+  }));
+  EXPECT_EQ(world.events.all.front(), "init");
+  EXPECT_EQ(status().state, ClientState::connected);
+  EXPECT_EQ(status().connects, 1U);
+}
+
+TEST_F(ClientTest, ALostConnectionIsMadeAgainWithTheSameHandler) {
+  start();
+  for (std::size_t times = 1; times <= 5; ++times) {
+    ASSERT_TRUE(connected(times)) << times;
+    ASSERT_TRUE(world.until([&] { return server.accepted.size() == times; }));
+    server.accepted.back()->close(times % 2 == 0 ? CloseMode::reset : CloseMode::immediate);
+    ASSERT_TRUE(world.until([&] { return world.events.starting_with("lost ") == times; })) << times;
+  }
+  ASSERT_TRUE(connected(6));
+  EXPECT_EQ(world.events.count("init"), 1U);
+  EXPECT_EQ(world.events.starting_with("terminate"), 0U);
+  EXPECT_EQ(status().losses, 5U);
+}
+
+TEST_F(ClientTest, WhatIsSentWhileAwayWaitsAndLeavesInOrderBehindWhatConnectSends) {
+  server.shut();
+  start({}, "hello");
+  ASSERT_TRUE(world.until([&] { return world.events.count("state waiting") == 2; }));
+  for (const char* text : {"a", "b", "c"}) feed().cast(std::string(text));
+  connection().cast(SendPacket(Payload("d")));
+  world.run(10ms);
+  EXPECT_EQ(status().waiting_packets, 4U);
+  server.open();
+  ASSERT_TRUE(world.until([&] {
+    return !server.accepted.empty() && unframed(server.accepted[0]->received) ==
+                                           std::vector<std::string>{"hello", "a", "b", "c", "d"};
+  }));
+  EXPECT_EQ(status().waiting_packets, 0U);
+}
+
+TEST_F(ClientTest, AFullQueueRefusesByDefaultAndDropsTheOldestIfAsked) {
+  server.shut();
+  ClientOptions options;
+  options.queue_packets = 2;
+  start(options);
+  const auto offer = [&](const char* text) {
+    return world.system->call(connection(), OfferPacket(Payload(text)));
+  };
+  EXPECT_TRUE(offer("a"));
+  EXPECT_TRUE(offer("b"));
+  const auto refused = offer("c");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::overloaded);
+  EXPECT_NE(refused.error().text().find("queue_packets"), std::string::npos);
+  EXPECT_EQ(status().dropped, 1U);
+  static_cast<void>(world.system->stop_child("feed"));
+
+  options.queue_overflow = QueueOverflow::drop_oldest;
+  start(options);
+  EXPECT_TRUE(offer("a"));
+  EXPECT_TRUE(offer("b"));
+  EXPECT_TRUE(offer("c"));
+  server.open();
+  ASSERT_TRUE(world.until([&] {
+    return !server.accepted.empty() &&
+           unframed(server.accepted[0]->received) == std::vector<std::string>{"b", "c"};
+  }));
+}
+
+TEST_F(ClientTest, Tcp_E_11_AWriteIsAnsweredWhenItHasLeftAlsoAfterAWaitInTheQueue) {
+  server.shut();
+  start();
+  std::optional<Result<bool>> answer;
+  struct Asker {
+    Ref<Connection> to;
+    std::optional<Result<bool>>* answer;
+    void init() { self().start(ask()); }
+    Task<> ask() {
+      auto request = WritePacket(Payload("late"));
+      *answer = co_await to.call(std::move(request), 60s);
+    }
+  };
+  ASSERT_TRUE(world.system->spawn<Asker>({}, connection(), &answer));
+  world.run(3s);
+  EXPECT_FALSE(answer);
+  server.open();
+  ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
+  EXPECT_TRUE(**answer);
+  ASSERT_TRUE(world.until(
+      [&] { return !server.accepted.empty() && server.accepted[0]->received == framed("late"); }));
+}
+
+TEST_F(ClientTest, AWriteThatHadNotLeftWhenTheConnectionWasLostIsAnError) {
+  server.reads = false;
+  start();
+  ASSERT_TRUE(connected());
+  std::optional<Result<bool>> answer;
+  struct Asker {
+    Ref<Connection> to;
+    std::optional<Result<bool>>* answer;
+    void init() { self().start(ask()); }
+    Task<> ask() {
+      auto request = WritePacket(Payload(std::string(60000, 'x')));
+      for (int i = 0; i < 400; ++i) to.cast(SendPacket(Payload(std::string(60000, 'y'))));
+      *answer = co_await to.call(std::move(request), 60s);
+    }
+  };
+  ASSERT_TRUE(world.system->spawn<Asker>({}, connection(), &answer));
+  world.run(1s);
+  EXPECT_FALSE(answer);
+  server.accepted[0]->close(CloseMode::reset);
+  ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
+  ASSERT_FALSE(*answer);
+  EXPECT_EQ(answer->error().kind, ErrorKind::closed) << answer->error().text();
+  EXPECT_TRUE(connected(2));
+}
+
+TEST_F(ClientTest, TheQueueWaitsForTheHandlerWhoseOwnAnswersDoNot) {
+  ClientOptions options;
+  options.queue_waits_for_handler = true;
+  start(options, "login");
+  ASSERT_TRUE(connected());
+  ASSERT_TRUE(world.until([&] { return !server.accepted.empty(); }));
+  feed().cast(std::string("payload"));
+  server.accepted[0]->send(framed("challenge"));
+  ASSERT_TRUE(world.until([&] { return unframed(server.accepted[0]->received).size() == 2; }));
+  EXPECT_EQ(unframed(server.accepted[0]->received),
+            (std::vector<std::string>{"login", "response"}));
+  server.accepted[0]->send(framed("open"));
+  ASSERT_TRUE(world.until([&] { return unframed(server.accepted[0]->received).size() == 3; }));
+  EXPECT_EQ(unframed(server.accepted[0]->received).back(), "payload");
+}
+
+TEST_F(ClientTest, TheBackOffGrowsToItsCapAndBeginsAnewAfterAConnectionThatHeld) {
+  server.shut();
+  ClientOptions options;
+  options.backoff.base = 100ms;
+  options.backoff.cap = 1s;
+  options.backoff.jitter = Jitter::none;
+  start(options);
+  ASSERT_TRUE(world.until([&] { return world.events.count("state connecting") == 7; }, 20s));
+  std::vector<Duration> waits;
+  static_cast<void>(world.system->run_on(0, [&](Scheduler& scheduler) {
+    waits = static_cast<Feed*>(scheduler.find(feed().pid())->handler(type_info<Feed>))->waits;
+  }));
+  ASSERT_GE(waits.size(), 6U);
+  EXPECT_EQ(waits[0], 100ms);
+  EXPECT_EQ(waits[1], 200ms);
+  EXPECT_EQ(waits[3], 800ms);
+  EXPECT_EQ(waits[5], 1s);
+  server.open();
+  ASSERT_TRUE(connected());
+  world.run(11s);
+  server.accepted.back()->close();
+  const std::size_t before = world.events.count("state waiting");
+  ASSERT_TRUE(world.until([&] { return world.events.count("state waiting") == before + 1; }));
+  static_cast<void>(world.system->run_on(0, [&](Scheduler& scheduler) {
+    waits = static_cast<Feed*>(scheduler.find(feed().pid())->handler(type_info<Feed>))->waits;
+  }));
+  EXPECT_EQ(waits.back(), 100ms);
+}
+
+TEST_F(ClientTest, AnotherTargetIsTriedAtOnce) {
+  const Address dead = world.world().host("client").address(7999);
+  ClientOptions options;
+  const std::string first = dead.text();
+  const std::string second = server.address().text();
+  options.targets = TargetList({std::string_view(first), std::string_view(second)});
+  start(options);
+  ASSERT_TRUE(world.until([&] { return world.events.count("connect") == 1; }, 50ms));
+  EXPECT_EQ(status().target, second);
+}
+
+TEST_F(ClientTest, ItGivesUpAfterAsManyAttemptsAsItWasTold) {
+  server.shut();
+  ClientOptions options;
+  options.attempts = 3;
+  options.targets = TargetList(server.address().text());
+  auto spec = client<Feed>("feed", options, &world.events, std::string());
+  spec.restart = Restart::temporary;
+  ASSERT_TRUE(world.system->start(std::move(spec)));
+  ASSERT_TRUE(world.until([&] { return world.events.starting_with("terminate failed") == 1; }));
+  EXPECT_EQ(world.events.count("state connecting"), 3U);
+}
+
+TEST_F(ClientTest, ADeadlineThatPassesEndsTheConnectionNotTheClient) {
+  ClientOptions options;
+  options.connection.idle_timeout = 2s;
+  start(options);
+  ASSERT_TRUE(connected());
+  ASSERT_TRUE(world.until([&] { return world.events.starting_with("lost timeout: idle") == 1; }));
+  ASSERT_TRUE(connected(2));
+  EXPECT_EQ(world.events.starting_with("terminate"), 0U);
+  // Half a packet that never ends.
+  options.connection = {};
+  ASSERT_TRUE(world.until([&] { return server.accepted.size() == 2; }));
+  server.accepted[1]->send(std::string("\0\5ab", 4));
+  ASSERT_TRUE(world.until([&] { return world.events.starting_with("lost timeout") >= 2; }));
+}
+
+TEST_F(ClientTest, ACrashEndsItAndItsSupervisorStartsAnother) {
+  start();
+  ASSERT_TRUE(connected());
+  ASSERT_TRUE(world.until([&] { return !server.accepted.empty(); }));
+  server.accepted[0]->send(framed("crash"));
+  ASSERT_TRUE(world.until([&] { return world.events.count("init") == 2; }));
+  ASSERT_TRUE(connected(2));
+  EXPECT_EQ(world.events.starting_with("terminate crash"), 1U);
+}
+
+TEST_F(ClientTest, WatchersSeeEachChangeBeginningWithTheStateAsItIs) {
+  struct Watcher {
+    Ref<Client> client;
+    std::vector<std::string>* seen;
+    void init() { client.cast(WatchClient{self().pid()}); }
+    void handle_info(Info& info) {
+      if (auto* change = info.get<ClientChange>()) seen->emplace_back(to_string(change->state));
+    }
+  };
+  start();
+  ASSERT_TRUE(connected());
+  std::vector<std::string> seen;
+  ASSERT_TRUE(world.system->spawn<Watcher>({}, handle(), &seen));
+  ASSERT_TRUE(world.until([&] { return seen.size() == 1; }));
+  handle().cast(Reconnect{});
+  ASSERT_TRUE(world.until([&] { return seen.size() == 4; }));
+  EXPECT_EQ(seen, (std::vector<std::string>{"connected", "waiting", "connecting", "connected"}));
+}
+
+TEST_F(ClientTest, StoppingItWhileItWaitsDialsOrStandsLeavesNothing) {
+  const auto before = world.left();
+  for (const int stage : {0, 1, 2}) {
+    stage == 0 ? server.shut() : void();
+    if (stage == 1) server.open();
+    start();
+    if (stage == 0) {
+      ASSERT_TRUE(world.until([&] { return world.events.count("state waiting") >= 1; }));
+    }
+    if (stage == 2) {
+      ASSERT_TRUE(world.until([&] { return world.events.count("connect") >= 1; }));
+    }
+    ASSERT_TRUE(world.system->stop_child("feed"));
+    world.run(10s);
+    EXPECT_TRUE(world.left() == before) << stage;
+  }
+}
+
+TEST_F(ClientTest, WrongOptionsAreNamedAllAtOnce) {
+  ClientOptions options;
+  options.targets = TargetList("nonsense");
+  options.queue_packets = 0;
+  options.backoff.factor = 0;
+  const auto started =
+      world.system->start(client<Feed>("feed", options, &world.events, std::string()));
+  ASSERT_FALSE(started);
+  for (const char* part : {"targets", "queue_packets", "backoff.factor"})
+    EXPECT_NE(started.error().text().find(part), std::string::npos) << started.error().text();
+}
+
+}  // namespace
+}  // namespace hawser::testing

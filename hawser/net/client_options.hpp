@@ -1,0 +1,106 @@
+// Everything a client can be told, with its defaults; its states, and what it answers about itself.
+// Public; plain values.
+#pragma once
+
+#include <hawser/base/time.hpp>
+#include <hawser/net/connection_options.hpp>
+#include <hawser/net/detail/packet_queue.hpp>
+#include <hawser/net/dial_options.hpp>
+#include <hawser/net/framing.hpp>
+#include <hawser/net/reconnect_policy.hpp>
+#include <hawser/net/target.hpp>
+#include <hawser/net/transport.hpp>
+#include <hawser/process/pid.hpp>
+#include <hawser/process/process.hpp>
+#include <hawser/process/reason.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hawser {
+
+struct ClientOptions {
+  /// Where to: "broker-1:61613", several of them with an order, "unix:/run/x.sock".
+  TargetList targets{};
+  Framing framing = length_prefixed(2);
+  /// What stands between socket and packets, the lowest first: {tls_client(…)}. None: plain.
+  TransportMakers transports{};
+  /// Deadlines and bounds of each connection. One that passes ends that connection, not the client.
+  ConnectionOptions connection{};
+  /// Look-up, time-out and attempts of one dialing (its host and port are the target's).
+  DialOptions dial{};
+  ReconnectBackoff backoff{};
+  /// Attempts in a row that may fail before the client ends with the last failure's reason; 0: it
+  /// never gives up. (One attempt is one dialing of one target.)
+  std::uint32_t attempts = 0;
+  /// A connection that the peer closes in order is also made again; if not, the client ends then.
+  bool reconnect_after_close = true;
+
+  /// Packets sent while there is no connection wait here, in order, and leave after what
+  /// handle_connect answers.
+  std::size_t queue_packets = 10'000;
+  std::size_t queue_bytes = std::size_t{16} << 20;
+  QueueOverflow queue_overflow = QueueOverflow::reject;
+  /// The queue leaves only when the handler calls client().open_queue(), for protocols that must
+  /// log in first.
+  bool queue_waits_for_handler = false;
+
+  MailboxLimit mailbox{};
+
+  /// "field: what is wrong" for every setting that cannot be used.
+  std::vector<std::string> faults() const;
+};
+
+enum class ClientState : std::uint8_t {
+  connecting,  ///< looks up, dials, and goes through the transports' handshakes
+  connected,
+  waiting,  ///< until the next attempt
+};
+std::string_view to_string(ClientState state) noexcept;
+
+/// What handle_state gets, and whoever watches (WatchClient).
+struct ClientChange {
+  Pid client;
+  ClientState state = ClientState::connecting;
+  /// connecting, connected: where to.
+  std::string target;
+  /// waiting: why there is no connection, and for how long it waits.
+  Reason reason;
+  Duration wait{};
+  /// Attempts since the last connection.
+  std::uint32_t attempt = 0;
+};
+
+struct ClientStatus {
+  Pid pid;
+  std::string name;
+  ClientState state = ClientState::connecting;
+  std::string target;
+  std::uint32_t attempt = 0;
+  std::uint64_t connects = 0;
+  std::uint64_t losses = 0;
+  Reason last_reason;
+  std::size_t waiting_packets = 0;
+  std::size_t waiting_bytes = 0;
+  std::uint64_t dropped = 0;
+};
+
+/// call of Ref<Client>.
+struct GetClientStatus {};
+/// cast of Ref<Client>: `watcher` gets a ClientChange (handle_info) for the state as it is and for
+/// each that follows.
+struct WatchClient {
+  Pid watcher;
+};
+/// cast: no more of that.
+struct UnwatchClient {
+  Pid watcher;
+};
+/// cast of Ref<Client>: drops the connection there is and makes another, as if it had been lost;
+/// without one, tries again at once.
+struct Reconnect {};
+
+}  // namespace hawser
