@@ -3,6 +3,7 @@
 
 #include <hawser/base/check.hpp>
 #include <hawser/base/log.hpp>
+#include <hawser/net/detail/answer_batch.hpp>
 #include <hawser/net/detail/connection_rare.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
@@ -55,7 +56,10 @@ void Connection::begin() {
   for (const TransportMaker& make : group_->transports()) stack_->push(make());
   begin_handshake();
   stack_->start();
-  if (!over() && held_ == 0) scheduler().engine().resume_receiving(socket_);
+  if (over()) return;
+  begun_ = true;
+  drop_empty_stack();
+  update_reading();
 }
 
 void Connection::stand() {
@@ -70,7 +74,7 @@ void Connection::begin_receiving() {
   if (credit_ == 0) hold(hold_credit);
   if (options().idle_timeout > Duration::zero())
     arm_deadline(scheduler().now() + options().idle_timeout);
-  if (held_ == 0) scheduler().engine().resume_receiving(socket_);
+  update_reading();
 }
 
 // ---- what the engine tells
@@ -85,9 +89,9 @@ void Connection::on_received(BytesView bytes) {
     return;
   }
   run_quietly("transport", [&] {
+    turn_packets_ = 0;
     stack_->received(bytes);
-    // PROXY's header is behind us: from here on there is nothing between.
-    if (stack_ != nullptr && stack_->empty()) stack_.reset();
+    drop_empty_stack();
   });
 }
 
@@ -103,13 +107,23 @@ void Connection::on_end_of_stream() {
 
 void Connection::end_of_bytes() {
   if (options().half_close == HalfClose::allow && handles_end() && started_) {
-    as_callback("handle_end", [this] { deliver_end(); });
+    as_callback("handle_end", [this] {
+      const Error end{ErrorKind::closed, 0, "receive", end_text()};
+      end_told_ = true;
+      drop_kept();
+      if (rare_ != nullptr && rare_->receiver != nullptr)
+        rare_->receiver->complete(std::unexpected(end));
+      if (!over()) deliver_end();
+    });
     return;
   }
   // Some of a packet without its rest will never be one; whoever reads the reason shall know.
-  peer_gone(kept_.empty() ? Reason::closed()
-                          : Reason(Reason::Kind::closed,
-                                   fmt::format("{} bytes of an unfinished packet", kept_.size())));
+  peer_gone(kept_.empty() ? Reason::closed() : Reason(Reason::Kind::closed, end_text()));
+}
+
+std::string Connection::end_text() const {
+  return kept_.empty() ? "the peer will send no more"
+                       : fmt::format("{} bytes of an unfinished packet", kept_.size());
 }
 
 void Connection::on_failed(const Error& error) {
@@ -138,6 +152,7 @@ void Connection::give_up(Reason reason, bool by_reset) {
 }
 
 void Connection::on_drained() {
+  if (suspended()) return;  // on_suspended asks again
   // Callbacks may end the connection, and its object with it: look it up again.
   Scheduler& home = scheduler();
   const Pid self = pid();
@@ -164,7 +179,12 @@ void Connection::on_drained() {
 }
 
 void Connection::on_suspended(bool suspended) {
-  suspended ? hold(hold_suspended) : let_go(hold_suspended);
+  if (suspended) {
+    hold(hold_suspended);
+    return;
+  }
+  let_go(hold_suspended);
+  if (attached_ && !over()) watch_unsent();
 }
 
 // ---- reading or not
@@ -182,8 +202,14 @@ class Connection::ContinueMessage final : public Message {
 };
 
 void Connection::hold(Hold why) {
-  if (held_ == 0) scheduler().engine().pause_receiving(socket_);
-  held_ |= why;
+  held_ = static_cast<std::uint8_t>(held_ | why);
+  if (!reads()) scheduler().engine().pause_receiving(socket_);
+}
+
+void Connection::update_reading() {
+  if (!attached_ || over()) return;
+  Engine& engine = scheduler().engine();
+  reads() ? engine.resume_receiving(socket_) : engine.pause_receiving(socket_);
 }
 
 void Connection::hold_until_detached(bool by_reset) {
@@ -199,21 +225,26 @@ void Connection::hold_for_turn() {
 
 void Connection::let_go(Hold why) {
   held_ = static_cast<std::uint8_t>(held_ & ~why);
-  if (held_ != 0 || over()) return;
-  if (uncut_ || (stack_ != nullptr && stack_->kept() != 0)) {
-    if (why != hold_turn) {
-      hold_for_turn();
-      return;
-    }
-    if (uncut_) deliver_kept();  // which may have set a new hold
-    if (stack_ != nullptr && held_ == 0 && !over()) stack_->resume();
-  } else if (!kept_.empty()) {
+  if (!attached_ || over() || !reads()) return;
+  if (!kept_.empty() && !uncut_) {
     // While we did not read, the peer could not finish its packet: it gets its time anew.
     packet_begun_ = scheduler().now();
     if (options().packet_timeout > Duration::zero())
       arm_deadline(packet_begun_ + options().packet_timeout);
   }
-  if (held_ == 0 && !over()) scheduler().engine().resume_receiving(socket_);
+  if (uncut_ || (stack_ != nullptr && stack_->kept() != 0)) {
+    if (why != hold_turn) {
+      hold_for_turn();
+      return;
+    }
+    turn_packets_ = 0;
+    if (uncut_) deliver_kept();  // which may have set a new hold
+    if (stack_ != nullptr && reads() && !over()) {
+      stack_->resume();
+      drop_empty_stack();
+    }
+  }
+  update_reading();
 }
 
 void Connection::activate(std::uint32_t packets) {
@@ -227,9 +258,19 @@ void Connection::activate(std::uint32_t packets) {
 
 void Connection::hibernate() {
   hibernate_ = false;
-  if (kept_.empty()) std::string().swap(kept_);
+  if (kept_.empty()) {
+    std::string().swap(kept_);
+  } else if (!delivering_) {
+    kept_.shrink_to_fit();  // else the packet that is being handled may lie there
+  }
   if (stack_ != nullptr) stack_->hibernate();
   if (rare_ != nullptr && rare_->empty()) rare_.reset();
+}
+
+std::size_t Connection::held_memory() const noexcept {
+  const std::size_t inside = std::string().capacity();
+  return (kept_.capacity() > inside ? kept_.capacity() : 0) +
+         (rare_ == nullptr ? 0 : sizeof(Rare) + rare_->waiting.bytes());
 }
 
 // ---- what others may ask
@@ -237,6 +278,21 @@ void Connection::hibernate() {
 
 void Connection::end_sending() {
   if (std::exchange(sending_ended_, true)) return;
+  if (batch_ != nullptr) batch_->settle();
+  // Packets that wait for a slow peer need wait no longer: nothing newer will come. Those that wait
+  // for a handshake go when it is through.
+  diverted_ = static_cast<std::uint8_t>(diverted_ & ~divert_slow);
+  if (diverted_ == 0) {
+    finish_sending();
+  } else {
+    end_waits_ = true;
+  }
+}
+
+void Connection::finish_sending() {
+  end_waits_ = false;
+  send_waiting();
+  if (over()) return;
   finish_transports(Reason::normal());
   scheduler().engine().shutdown_sending(socket_);
 }
@@ -291,16 +347,18 @@ void Connection::release_resources(const Reason& reason) noexcept {
     rare_->receiver = nullptr;
   }
   if (!attached_) {
+    if (rare_ != nullptr) rare_->waiting.clear();
     cancel();
     return;
   }
   if (started_) {
     group_->counters().ended[static_cast<std::size_t>(reason.kind())].add();
-  } else if (handshaking_) {
-    group_->counters().not_started.add();
+  } else if (begun_) {
+    group_->counters().not_started.add();  // of one that ends inside its spawn the spawner knows
   }
   log_end(reason);
   close_socket(reason);
+  if (rare_ != nullptr) rare_->waiting.clear();
   cancel();  // after the last bytes, which may have armed it
 }
 
@@ -313,7 +371,8 @@ void Connection::close_socket(const Reason& reason) noexcept {
   } else if (reset_) {
     engine.close(socket_, CloseMode::reset, deadline);
   } else {
-    if (!sending_ended_) finish_transports(reason);
+    send_rest();
+    if (!sending_ended_ || end_waits_) finish_transports(reason);
     if (options().flush_deadline > Duration::zero() && engine.unsent(socket_) > 0) {
       group_->remove_lingering(*this, socket_, deadline);
       return;
@@ -353,7 +412,7 @@ void Connection::detach(const Reason& reason) {
   diverted_ &= divert_away;
   credit_ = options().active_packets;
   handshaking_ = uncut_ = reset_ = failed_ = sending_ended_ = peer_ended_ = hibernate_ = false;
-  started_ = false;
+  started_ = begun_ = end_told_ = end_waits_ = false;
 }
 
 void Connection::log_end(const Reason& reason) const {

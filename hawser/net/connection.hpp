@@ -61,7 +61,8 @@ class Connection : public Process,
   }
 
   /// Our half-close: what is queued is sent, then the peer sees the end of our bytes. Receiving
-  /// goes on; sending after this is an error (from a callback: a crash).
+  /// goes on; sending after this is an error (from a callback: a crash). Packets that wait for the
+  /// handshake of a transport go first, when it is through.
   void end_sending();
 
   // ---- receiving
@@ -111,6 +112,9 @@ class Connection : public Process,
   /// Gives back all memory that an idle connection does not need; `keep().hibernate()` does the
   /// same when the callback is over.
   void hibernate();
+  /// Bytes of memory this connection has taken beyond the object itself, its transports' and its
+  /// queue's not counted; 0 for one at rest.
+  std::size_t held_memory() const noexcept;
 
   // ---- from outside, by Ref<Connection>
   // ------------------------------------------------------------
@@ -252,7 +256,12 @@ class Connection : public Process,
   void on_drained() override;
   void on_failed(const Error& error) override;
   void end_of_bytes();
+  std::string end_text() const;
+  void finish_sending();
   void hold(Hold why);
+  /// Passive or not, a handshake goes on: it is nobody's packet.
+  bool reads() const noexcept { return (held_ & ~(handshaking_ ? hold_credit : 0)) == 0; }
+  void update_reading();
   void hold_for_turn();
   void let_go(Hold why);
   SendQueue* outgoing() const;
@@ -265,7 +274,7 @@ class Connection : public Process,
   void transport_delivered(BytesView bytes) override;
   void transport_ended() override;
   void transport_failed(Reason reason) override;
-  bool transport_holding() const override { return held_ != 0; }
+  bool transport_holding() const override { return !reads(); }
   bool transport_stopping() const override { return over(); }
   SendQueue* wire() override { return outgoing(); }
   void wire_grown(std::size_t before, std::size_t after) override { sent(before, after, 0); }
@@ -277,6 +286,7 @@ class Connection : public Process,
   std::unique_ptr<detail::TransportStack> make_stack();
   void begin_handshake();
   void put_on_top(BytesView rest);
+  void drop_empty_stack() noexcept;
   void finish_transports(const Reason& reason) noexcept;
 
   // packets in (connection_packets.cpp)
@@ -294,7 +304,12 @@ class Connection : public Process,
   void transmit(Next& next);
   template <class Bytes>
   Result<void> transmit_one(const Bytes& packet, detail::WriteDone* done);
+  template <class Bytes>
+  Result<void> append_one(const Bytes& packet, detail::WriteDone* done);
+  Result<void> check_packet(const Payload& packet);
   Result<void> transmit_diverted(Payload packet, detail::WriteDone* done);
+  void divert_answer(Next& next);
+  void send_rest() noexcept;
   Result<void> encode_one(Next::Outgoing& outgoing, SendQueue& queue) const;
   SendQueue* open_queue();
   void queued(std::size_t before, SendQueue& queue, std::uint64_t packets);
@@ -328,7 +343,11 @@ class Connection : public Process,
   bool failed_ = false;       // the socket is of no use any more
   bool sending_ended_ = false;
   bool peer_ended_ = false;
-  std::uint32_t credit_;  // packets until it is passive
+  bool end_told_ = false;           // nothing will come, and the handler lives on
+  bool end_waits_ = false;          // our half-close, for packets that cannot be sent yet
+  bool begun_ = false;              // it lives: its end is no failed spawn
+  std::uint32_t credit_;            // packets until it is passive
+  std::uint32_t turn_packets_ = 0;  // that came through transports in this turn
   std::shared_ptr<ConnectionGroup> group_;
   const Framing* framing_;  // the group's, or one of its own
   std::unique_ptr<detail::TransportStack> stack_;

@@ -2,6 +2,7 @@
 #include <hawser/net/connection_awaits.hpp>
 
 #include <hawser/net/connection.hpp>
+#include <hawser/net/detail/answer_batch.hpp>
 #include <hawser/net/detail/connection_rare.hpp>
 #include <hawser/process/scheduler.hpp>
 
@@ -16,8 +17,10 @@ ReceiveAwaiter::~ReceiveAwaiter() {
 }
 
 bool ReceiveAwaiter::await_ready() {
-  if (!connection_.stopping() && connection_.attached_) return false;
-  result_ = std::unexpected(Error{ErrorKind::closed, 0, "receive", "the connection has ended"});
+  if (!connection_.over() && connection_.attached_ && !connection_.end_told_) return false;
+  result_ = std::unexpected(
+      Error{ErrorKind::closed, 0, "receive",
+            connection_.end_told_ ? "the peer will send no more" : "the connection has ended"});
   return true;
 }
 
@@ -42,6 +45,11 @@ void ReceiveAwaiter::complete(Result<Bytes> result) {
 }
 
 void ReceiveAwaiter::fire() {
+  if (connection_.suspended()) {
+    const Instant again = connection_.scheduler().now() + Process::suspended_recheck;
+    connection_.scheduler().timers().arm(*this, again);
+    return;
+  }
   connection_.run_callback("receive", [this] {
     // What comes from here on is for the next receive.
     connection_.activate(0);
@@ -68,6 +76,7 @@ void SendAwaiter::await_suspend(std::coroutine_handle<> coroutine) {
     waiter->resume();
   };
   if (until_ == Until::room) {
+    if (connection_.batch_ != nullptr) connection_.batch_->settle();  // for bytes_out_
     const std::uint64_t room = connection_.options().low_water;
     const std::uint64_t all = connection_.bytes_out_;
     connection_.add_receipt(all > room ? all - room : 0, std::move(done));

@@ -47,7 +47,7 @@ void Connection::fire() {
     next = std::min(next, due);
   }
 
-  const std::size_t waiting = unsent();
+  const std::size_t waiting = scheduler().engine().unsent(socket_);
   if (limits.write_deadline > Duration::zero() && waiting != 0) {
     const std::uint64_t gone = bytes_out_ - waiting;
     if (gone != sent_mark_) {

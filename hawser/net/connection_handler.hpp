@@ -71,6 +71,10 @@ class HandlerConnection : public HandlerProcess<H, Make, Kind> {
  protected:
   void initialise() override { this->begin_kind(); }
   void make_handler() override { Base::initialise(); }
+  /// As inside spawn: a handler whose init failed or declined is not asked to say goodbye.
+  void terminate_handler(const Reason& reason) override {
+    if (this->made()) Base::terminate_handler(reason);
+  }
   bool ends_in_its_own_time() const noexcept override {
     return this->made() && Base::ends_in_its_own_time();
   }

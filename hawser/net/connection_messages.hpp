@@ -25,13 +25,13 @@ struct ConnectionInfo {
   std::size_t unsent = 0;         ///< queued, and not yet taken by the kernel
   std::size_t waiting = 0;        ///< packets that wait beside the queue
   std::size_t waiting_bytes = 0;  ///< of those packets
-  std::uint64_t dropped = 0;      ///< packets that went because too many waited
+  std::uint64_t dropped = 0;      ///< that went: too many waited, or a cast could not be sent
   bool reading = true;            ///< false while held: passive, at the high-water mark, suspended…
   bool handshaking = false;       ///< a transport is not through its handshake
 };
 
 /// cast to Ref<Connection>: sends one packet, as if the handler had answered it. One that cannot be
-/// taken is dropped and counted.
+/// taken (also one that the framing cannot carry) is dropped and counted.
 struct SendPacket {
   SendPacket() = default;
   explicit SendPacket(Payload bytes) : packet(std::move(bytes)) {}

@@ -57,6 +57,7 @@ void Connection::receive_rest_of_packet(BytesView bytes) {
     as_callback("handle_packet", [&] {
       if (cut.kind == Cut::Kind::packet && cut.consumed == kept_.size() && !bytes.empty()) {
         ++packets_in_;
+        ++turn_packets_;
         group_->counters().packets_in.add();
         const Duration timeout = deliver_one(Packet(BytesView(kept_).substr(cut.offset, cut.size)));
         drop_kept();
@@ -88,6 +89,11 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
   Duration timeout = Duration::max();  // the last packet's answer counts, as if each came alone
   std::uint64_t packets = 0;
   bool pushed = false;
+  // Of transports that deliver many packets one by one it is all of them together that count.
+  const bool whole_turn = stack_ != nullptr;
+  const std::uint64_t limit =
+      options().packets_per_turn -
+      (whole_turn ? std::min(turn_packets_, options().packets_per_turn - 1) : 0U);
   AnswerBatch batch(*this);
   for (;;) {
     if (cut.kind == Cut::Kind::packet) [[likely]] {
@@ -95,12 +101,12 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
       timeout = deliver_one(Packet(bytes.substr(cut.offset, cut.size)));
       bytes.remove_prefix(cut.consumed);
       if (over()) break;
-      if (held_ != 0 || packets == options().packets_per_turn) [[unlikely]] {
+      if (held_ != 0 || packets == limit) [[unlikely]] {
         if ((held_ & hold_transport) != 0) {
           pushed = true;
           break;
         }
-        if (!bytes.empty() && held_ == 0) hold_for_turn();
+        if ((!bytes.empty() || whole_turn) && held_ == 0) hold_for_turn();
         uncut_ = !bytes.empty();
         keep(bytes, kept);
         break;
@@ -121,6 +127,7 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
     break;
   }
   packets_in_ += packets;
+  if (whole_turn) turn_packets_ += static_cast<std::uint32_t>(packets);
   group_->counters().packets_in.add(packets);
   if (timeout != Duration::max() && !stopping()) Process::apply(hawser::keep().timeout(timeout));
   if (pushed) [[unlikely]] {
@@ -146,10 +153,13 @@ Duration Connection::deliver_one(Packet packet) {
   Duration timeout = Duration::max();
   delivering_ = true;
   if (rare_ != nullptr && rare_->receiver != nullptr) {
+    rare_->feeding = true;
     rare_->receiver->complete(Bytes(packet));
+    if (rare_ != nullptr) rare_->feeding = false;
   } else {
     timeout = deliver_packet(packet);
-    if (credit_ == 0 && !over()) deliver_passive();
+    // activate(0) is the handler's own word, of which it need not be told.
+    if (credit_ == 0 && (held_ & hold_credit) == 0 && !over()) deliver_passive();
   }
   delivering_ = false;
   // Whoever asked for more while it had this packet goes on without a pause between.

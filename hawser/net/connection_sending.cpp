@@ -1,6 +1,7 @@
 // Packets into the send queue, or beside it while they cannot be sent.
 #include <hawser/net/connection.hpp>
 
+#include <hawser/base/log.hpp>
 #include <hawser/net/detail/answer_batch.hpp>
 #include <hawser/net/detail/connection_rare.hpp>
 #include <hawser/process/scheduler.hpp>
@@ -12,6 +13,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace hawser {
 namespace {
@@ -43,11 +45,11 @@ void Connection::apply(Next&& next) {
 }
 
 Next Connection::handle_cast(SendPacket message) {
-  if (diverts()) {
-    static_cast<void>(transmit_diverted(std::move(message.packet), nullptr));
-    return {};
-  }
-  return Next{}.send(std::move(message.packet));
+  const std::uint64_t dropped = rare_ == nullptr ? 0 : rare_->waiting.dropped();
+  if (send_packet(message.packet)) return {};
+  // A full queue has counted it by itself.
+  if (rare().waiting.dropped() == dropped) rare_->waiting.count_dropped();
+  return {};
 }
 
 void Connection::handle_call(OfferPacket request, From<bool> from) {
@@ -102,17 +104,7 @@ Result<void> Connection::encode_one(Next::Outgoing& outgoing, SendQueue& queue) 
 void Connection::transmit(Next& next) {
   if (sending_ended_) throw std::logic_error("a packet was sent after end_sending()");
   if (diverts()) [[unlikely]] {
-    next.for_each_outgoing([&](Next::Outgoing& outgoing) {
-      std::visit(
-          [&]<class Bytes>(const Bytes& bytes) {
-            if constexpr (!std::is_same_v<Bytes, std::monostate>) {
-              auto taken = transmit_diverted(payload_of(bytes), nullptr);
-              if (!taken && taken.error().kind == ErrorKind::invalid_argument)
-                throw std::length_error(taken.error().detail);
-            }
-          },
-          outgoing);
-    });
+    divert_answer(next);
     return;
   }
   SendQueue* queue = open_queue();
@@ -151,6 +143,11 @@ Result<void> Connection::transmit_one(const Bytes& packet, detail::WriteDone* do
   if (sending_ended_ || stopping()) return std::unexpected(nothing_can_be_sent());
   if (diverts()) [[unlikely]]
     return transmit_diverted(payload_of(packet), done);
+  return append_one(packet, done);
+}
+
+template <class Bytes>
+Result<void> Connection::append_one(const Bytes& packet, detail::WriteDone* done) {
   SendQueue* queue = open_queue();
   if (queue == nullptr) return std::unexpected(nothing_can_be_sent());
   const std::size_t before = queue->size();
@@ -189,27 +186,64 @@ Connection::WaitingLimits Connection::waiting_limits() const noexcept {
 const detail::PacketQueue& Connection::waiting() { return rare().waiting; }
 void Connection::fail_waiting(const Error& error) { rare().waiting.fail_all(error); }
 
-Result<void> Connection::transmit_diverted(Payload packet, detail::WriteDone* done) {
-  // What the framing cannot carry is told at once, and not when it is too late.
+/// What the framing cannot carry is told at once, and not when it is too late.
+Result<void> Connection::check_packet(const Payload& packet) {
   SendQueue scratch(group_->send_pool());
-  if (auto encoded = framing().encode(packet, scratch); !encoded) return encoded;
+  return framing().encode(packet, scratch);
+}
+
+Result<void> Connection::transmit_diverted(Payload packet, detail::WriteDone* done) {
+  if (auto encoded = check_packet(packet); !encoded) return encoded;
   const WaitingLimits limits = waiting_limits();
   detail::WriteDone none;
   return rare().waiting.add(std::move(packet), std::move(done == nullptr ? none : *done),
                             limits.packets, limits.bytes, limits.overflow, limits.setting);
 }
 
+/// All packets of one answer, or none: one that could never be sent is a crash. Which of them find
+/// room is the queue's business.
+void Connection::divert_answer(Next& next) {
+  std::vector<Payload> packets;
+  next.for_each_outgoing([&](Next::Outgoing& outgoing) {
+    std::visit(
+        [&]<class Bytes>(const Bytes& bytes) {
+          if constexpr (!std::is_same_v<Bytes, std::monostate>)
+            packets.push_back(payload_of(bytes));
+        },
+        outgoing);
+    if (auto fits = check_packet(packets.back()); !fits)
+      throw std::length_error(fits.error().detail);
+  });
+  for (Payload& packet : packets) static_cast<void>(transmit_diverted(std::move(packet), nullptr));
+}
+
 void Connection::undivert(Divert why) {
   diverted_ = static_cast<std::uint8_t>(diverted_ & ~why);
-  if (diverted_ == 0) send_waiting();
+  if (diverted_ != 0) return;
+  end_waits_ ? finish_sending() : send_waiting();
 }
 
 void Connection::send_waiting() {
-  if (rare_ == nullptr) return;
-  while (diverted_ == 0 && !rare_->waiting.empty() && !over()) {
+  // Whoever is told how its packet fared may do what it likes: look at everything anew.
+  while (rare_ != nullptr && !rare_->waiting.empty() && !over()) {
+    if (diverted_ != 0 && !sending_ended_) return;
     auto entry = rare_->waiting.take();
-    auto sent = transmit_one(entry.packet, entry.done ? &entry.done : nullptr);
+    auto sent = append_one(entry.packet, entry.done ? &entry.done : nullptr);
     if (!sent && entry.done) entry.done(std::unexpected(std::move(sent.error())));
+  }
+}
+
+/// At the end of the process: what waited only because the peer is slow gets its chance.
+void Connection::send_rest() noexcept {
+  if (rare_ == nullptr || rare_->waiting.empty()) return;
+  if ((diverted_ & ~divert_slow) != 0 || (sending_ended_ && !end_waits_)) return;
+  try {
+    while (!rare_->waiting.empty()) {
+      const auto entry = rare_->waiting.take();
+      static_cast<void>(append_one(entry.packet, nullptr));
+    }
+  } catch (const std::exception& thrown) {
+    scheduler().log().error(label(), fmt::format("the last packets: {}", thrown.what()));
   }
 }
 

@@ -29,16 +29,19 @@ void Connection::begin_handshake() {
 void Connection::transports_ready() {
   handshaking_ = false;
   if (over()) return;
+  update_reading();
   if (!started_) {
     as_callback("init", [this] { stand(); });
     return;
   }
   as_callback("handle_upgrade", [this] { deliver_upgrade(); });
-  if (!over()) undivert(divert_handshake);
+  // The handler may have pushed one more, for whose handshake the packets wait now.
+  if (!over() && !handshaking_) undivert(divert_handshake);
 }
 
 void Connection::transport_delivered(BytesView bytes) {
   if (over()) return;
+  if (!reads()) throw std::logic_error("a transport delivered bytes while it was held");
   if (!bytes.empty()) {
     receive(bytes);
   } else if (framing().is_whole()) {
@@ -72,7 +75,7 @@ std::string_view Connection::transport_host() const {
 }
 
 void Connection::set_host(std::string host) {
-  if (!group_->transports().empty()) rare().host = std::move(host);
+  rare().host = std::move(host);  // also for a transport that is pushed later
 }
 
 std::string Connection::describe_transports() const {
@@ -86,7 +89,14 @@ void Connection::finish_transports(const Reason& reason) noexcept {
   } catch (const std::exception& thrown) {
     scheduler().log().error(label(),
                             fmt::format("a transport threw at its end: {}", thrown.what()));
+  } catch (...) {
+    scheduler().log().error(label(), "a transport threw at its end");
   }
+}
+
+/// Of transports that have done their work nothing stays between.
+void Connection::drop_empty_stack() noexcept {
+  if (stack_ != nullptr && stack_->empty()) stack_.reset();
 }
 
 // ---- in flight
@@ -95,11 +105,14 @@ void Connection::finish_transports(const Reason& reason) noexcept {
 void Connection::push_transport(std::unique_ptr<Transport> transport) {
   if (transport == nullptr) throw std::invalid_argument("push_transport takes a transport");
   if (!attached_ || over()) throw std::logic_error("push_transport on a connection that is over");
+  if (sending_ended_) throw std::logic_error("push_transport after end_sending()");
   if (handshaking_ || (rare_ != nullptr && rare_->pushed != nullptr))
     throw std::logic_error("push_transport while another transport is in its handshake");
   rare().pushed = std::move(transport);
   if (delivering_) {
     held_ |= hold_transport;  // the loop over the packets sees it when the callback is over
+    // A task answers nothing: what it sends from here on is the new transport's.
+    if (rare_->feeding) divert(divert_handshake);
     return;
   }
   std::string rest;
@@ -118,6 +131,11 @@ void Connection::put_on_top(BytesView rest) {
   begin_handshake();
   stack_->start();
   if (!rest.empty() && !over()) stack_->received_on_top(rest);
+  if (over()) return;
+  // A transport below may keep what belongs to the new one's handshake.
+  if (reads() && !stack_->entered() && stack_->kept() != 0) hold_for_turn();
+  drop_empty_stack();
+  update_reading();
 }
 
 void Connection::set_framing(Framing framing) {
@@ -126,6 +144,10 @@ void Connection::set_framing(Framing framing) {
   rare().framing = std::move(framing);
   framing_ = &*rare_->framing;
   scanned_ = 0;
+  if (delivering_ || kept_.empty() || uncut_ || over()) return;
+  // What was an unfinished packet may be a whole one now.
+  uncut_ = true;
+  if (reads()) hold_for_turn();
 }
 
 }  // namespace hawser

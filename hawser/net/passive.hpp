@@ -24,16 +24,31 @@ template <class Function>
 class PassiveHandler {
  public:
   explicit PassiveHandler(const Function& function) : function_(function) {}
-  void init() { self().start(run()); }
+  void init() {
+    self().start(run());
+    // One that never had to wait is a connection all the same, and none that init has declined.
+    if (over_) self().send_after(Duration::zero(), Over{});
+    started_ = true;
+  }
+  void handle_info(Info& info) {
+    info.get<Over>() != nullptr ? self().stop()
+                                : self().process().count_unexpected(info.type_name());
+  }
   /// Never called: without a receive() nothing is read.
   void handle_packet(Packet) {}
+  /// HalfClose::allow: receive() tells, and the coroutine may still send.
+  void handle_end() {}
 
  private:
+  struct Over {};
   Task<> run() {
     co_await function_(connection());
-    self().stop();
+    over_ = true;
+    if (started_) self().stop();
   }
   Function function_;  // outlives its coroutine, which may be a lambda's
+  bool started_ = false;
+  bool over_ = false;
 };
 }  // namespace detail
 

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace hawser {
@@ -140,7 +141,8 @@ void Scheduler::run_process(Process& process) {
   process.in_callback_ = true;
   {
     const CurrentProcess current(process, "message");
-    std::uint32_t budget = options_.messages_per_turn;
+    // What it sends itself meanwhile is for its next turn: others come first.
+    std::uint32_t budget = std::min(options_.messages_per_turn, process.mailbox_.size());
     while (budget-- > 0) {
       std::unique_ptr<Message> message(process.mailbox_.pop());
       if (message == nullptr) break;

@@ -8,7 +8,7 @@
 #include <hawser/net/transport.hpp>
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,8 +27,9 @@ struct Connection::Rare {
   std::optional<Address> peer;  // as a proxy told it
   std::string host;             // that was dialed
   detail::PacketQueue waiting;
-  std::deque<Receipt> receipts;  // in order of position
+  std::list<Receipt> receipts;  // in order of position; a list costs nothing while it is empty
   ReceiveAwaiter* receiver = nullptr;
+  bool feeding = false;               // a task that waited for a packet has just got it, and runs
   std::unique_ptr<Transport> pushed;  // to be put on top when the callback is over
   // Of connections this client had before: their frames may still be on the stack.
   std::vector<std::unique_ptr<detail::TransportStack>> retired;

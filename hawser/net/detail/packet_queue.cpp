@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 
 namespace hawser::detail {
 
@@ -13,13 +14,15 @@ Result<void> PacketQueue::add(Payload packet, WriteDone&& done, std::size_t max_
   const auto fits = [&] {
     return entries_.size() < max_packets && size <= max_bytes && bytes_ <= max_bytes - size;
   };
-  if (overflow == QueueOverflow::drop_oldest)
+  // One that is too big for an empty queue makes nobody else go.
+  if (overflow == QueueOverflow::drop_oldest && size <= max_bytes && max_packets != 0)
     while (!fits() && !entries_.empty()) drop_oldest(setting);
   if (!fits()) {
     ++dropped_;
-    return std::unexpected(Error{
-        ErrorKind::overloaded, 0, "send",
-        fmt::format("{} packets of {} bytes wait already ({})", entries_.size(), bytes_, setting)});
+    return std::unexpected(
+        Error{ErrorKind::overloaded, 0, "send",
+              fmt::format("{} bytes more: {} packets of {} bytes wait already ({})", size,
+                          entries_.size(), bytes_, setting)});
   }
   bytes_ += size;
   entries_.push_back({std::move(packet), std::move(done)});
@@ -43,10 +46,16 @@ PacketQueue::Entry PacketQueue::take() {
 }
 
 void PacketQueue::fail_all(const Error& error) {
-  while (!entries_.empty()) {
-    Entry entry = take();
+  // Whoever is told may send anew, or end what this queue is part of.
+  auto all = std::exchange(entries_, {});
+  bytes_ = 0;
+  for (auto& entry : all)
     if (entry.done) entry.done(std::unexpected(error));
-  }
+}
+
+void PacketQueue::clear() noexcept {
+  entries_.clear();
+  bytes_ = 0;
 }
 
 }  // namespace hawser::detail

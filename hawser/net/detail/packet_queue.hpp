@@ -7,8 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <utility>
 
 namespace hawser {
@@ -42,11 +42,15 @@ class PacketQueue {
   Entry take();
   /// Everything goes; whoever waited is told `error`.
   void fail_all(const Error& error);
+  /// Everything goes, and nobody is told.
+  void clear() noexcept;
+  /// One that never came in.
+  void count_dropped() noexcept { ++dropped_; }
 
  private:
   void drop_oldest(const char* setting);
 
-  std::deque<Entry> entries_;
+  std::list<Entry> entries_;  // costs nothing while it is empty
   std::size_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
 };

@@ -1,12 +1,28 @@
 // Bytes on their way through the transports of a connection.
 #include <hawser/net/detail/transport_stack.hpp>
 
-#include <hawser/base/check.hpp>
 #include <hawser/process/process.hpp>
 
+#include <stdexcept>
 #include <utility>
 
 namespace hawser::detail {
+
+/// A call into a transport. Behind the outermost one the wire is counted, whether the transport has
+/// called flush() or not: what it appended is on its way in any case.
+class TransportStack::Entry {
+ public:
+  explicit Entry(TransportStack& stack) noexcept : stack_(stack) { ++stack_.depth_; }
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+  ~Entry() {
+    if (stack_.depth_ == 1) stack_.settle_wire();
+    --stack_.depth_;
+  }
+
+ private:
+  TransportStack& stack_;
+};
 
 class TransportStack::Layer final : public Transport::Link {
  public:
@@ -16,6 +32,7 @@ class TransportStack::Layer final : public Transport::Link {
   /// What is above has appended to `plain`: as soon as we are ready, it goes down.
   void push_down() {
     if (!is_ready || finished || plain.empty()) return;
+    const Entry entry(stack_);
     transport->send(plain);
   }
 
@@ -25,6 +42,7 @@ class TransportStack::Layer final : public Transport::Link {
   bool started = false;
   bool is_ready = false;
   bool finished = false;
+  bool ended = false;  // has said that the peer will send no more
 
  private:
   void ready() override {
@@ -36,7 +54,7 @@ class TransportStack::Layer final : public Transport::Link {
       stack_.delivered_from(*this, bytes);
   }
   void deliver_end() override {
-    if (!stack_.retired_) stack_.ended_at(*this);
+    if (!stack_.retired_ && !std::exchange(ended, true)) stack_.ended_at(*this);
   }
   bool holding() const override { return stack_.owner_.transport_holding(); }
   void fail(Reason reason) override {
@@ -50,7 +68,11 @@ class TransportStack::Layer final : public Transport::Link {
   Scheduler& scheduler() const override { return process().scheduler(); }
   Process& process() const override { return stack_.owner_.transport_process(); }
   void run(const char* callback, const std::function<void()>& body) override {
-    if (!stack_.retired_) stack_.owner_.transport_callback(callback, body);
+    if (stack_.retired_) return;
+    stack_.owner_.transport_callback(callback, [this, &body] {
+      const Entry entry(stack_);
+      body();
+    });
   }
   void set_peer(const Address& peer) override { stack_.owner_.transport_peer(peer); }
   Address peer() const override { return std::as_const(stack_.owner_).transport_peer(); }
@@ -64,7 +86,7 @@ TransportStack::TransportStack(Owner& owner, SendPool& pool) noexcept
 TransportStack::~TransportStack() { retired_ = true; }
 
 void TransportStack::push(std::unique_ptr<Transport> transport) {
-  check(transport != nullptr, "a transport maker answers a transport");
+  if (transport == nullptr) throw std::logic_error("a transport maker answered nothing");
   layers_.push_back(std::make_unique<Layer>(*this, layers_.size(), std::move(transport)));
 }
 
@@ -79,11 +101,13 @@ void TransportStack::start() {
 void TransportStack::start_layer(std::size_t level) {
   Layer& layer = *layers_[level];
   layer.started = true;
+  const Entry entry(*this);
   layer.transport->start(layer);
 }
 
 void TransportStack::ready_at(Layer& layer) {
-  check(!layer.is_ready, "a transport is ready once");
+  // Transports may be the user's own: what they do wrong ends their connection only.
+  if (layer.is_ready) throw std::logic_error("a transport was ready twice");
   layer.is_ready = true;
   if (owner_.transport_stopping()) return;
   if (layer.level + 1 < layers_.size()) {
@@ -100,21 +124,24 @@ bool TransportStack::ready() const noexcept { return layers_.empty() || layers_.
 // ------------------------------------------------------------------------------------------------
 
 void TransportStack::received(BytesView wire) {
-  ++depth_;
-  layers_.front()->transport->received(wire);
-  --depth_;
+  {
+    const Entry entry(*this);
+    layers_.front()->transport->received(wire);
+  }
   tidy();
 }
 
 void TransportStack::received_on_top(BytesView bytes) {
-  ++depth_;
-  layers_.back()->transport->received(bytes);
-  --depth_;
+  {
+    const Entry entry(*this);
+    layers_.back()->transport->received(bytes);
+  }
   tidy();
 }
 
 void TransportStack::delivered_from(Layer& layer, BytesView bytes) {
-  check(layer.is_ready, "a transport delivers nothing before it is ready");
+  if (!layer.is_ready) throw std::logic_error("a transport delivered bytes before it was ready");
+  if (owner_.transport_stopping()) return;
   if (layer.level + 1 < layers_.size()) {
     if (!bytes.empty()) layers_[layer.level + 1]->transport->received(bytes);
   } else {
@@ -123,12 +150,12 @@ void TransportStack::delivered_from(Layer& layer, BytesView bytes) {
 }
 
 void TransportStack::received_end() {
-  ++depth_;
+  const Entry entry(*this);
   layers_.front()->transport->received_end();
-  --depth_;
 }
 
 void TransportStack::ended_at(Layer& layer) {
+  if (owner_.transport_stopping()) return;
   if (layer.level + 1 < layers_.size()) {
     layers_[layer.level + 1]->transport->received_end();
   } else {
@@ -137,12 +164,13 @@ void TransportStack::ended_at(Layer& layer) {
 }
 
 void TransportStack::resume() {
-  ++depth_;
-  for (std::size_t level = layers_.size(); level-- > 0;) {
-    if (owner_.transport_holding() || owner_.transport_stopping()) break;
-    if (layers_[level]->is_ready) layers_[level]->transport->resume();
+  {
+    const Entry entry(*this);
+    for (std::size_t level = layers_.size(); level-- > 0;) {
+      if (owner_.transport_holding() || owner_.transport_stopping()) break;
+      if (layers_[level]->is_ready) layers_[level]->transport->resume();
+    }
   }
-  --depth_;
   tidy();
 }
 
@@ -161,6 +189,7 @@ void TransportStack::flush() {
   Layer& top = *layers_.back();
   // Of a transport that keeps packets each flush is one, be it empty.
   if (top.is_ready && !top.finished && top.transport->keeps_packets()) {
+    const Entry entry(*this);
     top.transport->send(top.plain);
   } else {
     top.push_down();
@@ -182,6 +211,10 @@ void TransportStack::flush_below(Layer& layer) {
     layers_[layer.level - 1]->push_down();
     return;
   }
+  settle_wire();
+}
+
+void TransportStack::settle_wire() {
   if (!std::exchange(wire_marked_, false)) return;
   const SendQueue* wire = owner_.wire();
   if (wire != nullptr && wire->size() > wire_before_) owner_.wire_grown(wire_before_, wire->size());
@@ -204,6 +237,7 @@ void TransportStack::finish(const Reason& reason) {
   for (std::size_t level = layers_.size(); level-- > 0;) {
     Layer& layer = *layers_[level];
     if (!layer.started || std::exchange(layer.finished, true)) continue;
+    const Entry entry(*this);
     layer.transport->finish(reason);
   }
 }

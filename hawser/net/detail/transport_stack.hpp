@@ -50,6 +50,8 @@ class TransportStack {
   /// Every transport is through its handshake.
   bool ready() const noexcept;
   bool empty() const noexcept { return layers_.empty(); }
+  /// Some function of a transport is running.
+  bool entered() const noexcept { return depth_ != 0; }
 
   void received(BytesView wire);
   void received_end();
@@ -80,12 +82,14 @@ class TransportStack {
 
  private:
   class Layer;
+  class Entry;
   void start_layer(std::size_t level);
   void ready_at(Layer& layer);
   void delivered_from(Layer& layer, BytesView bytes);
   void ended_at(Layer& layer);
   SendQueue* below(Layer& layer);
   void flush_below(Layer& layer);
+  void settle_wire();
   /// Takes out what has done its work, once no frame of it is on the stack.
   void tidy();
 
