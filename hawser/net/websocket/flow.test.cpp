@@ -1,6 +1,7 @@
 // What happens around the messages: holds, pings, goodbyes, streams, memory, and any messages in
 // any pieces between two ends.
 #include <hawser/net/testing/websocket_ends.hpp>
+#include <hawser/net/websocket/detail/deflate.hpp>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -256,6 +257,28 @@ TEST_F(WebSocketFlow,
   EXPECT_FALSE(end->held);
   ASSERT_TRUE(end->failed) << "the message ends too early";
   EXPECT_LE(end->deliveries.size(), 3U);
+}
+
+TEST_F(WebSocketFlow, a_hold_within_the_tail_of_a_compressed_message_repeats_nothing) {
+  // Found by fuzzing: in a message cut short the tail itself inflates to something, and it was run
+  // for ever.
+  websocket::Deflater peer{{}};
+  std::string packed;
+  peer.add("Never a message without its end, nor an end without its message.", packed);
+  peer.finish(packed);
+  bool tail_gave_something = false;
+  for (std::size_t size = 1; size < packed.size(); ++size) {
+    const auto end = world.open_server({.deflate = {.enabled = true}, .stream = true},
+                                       "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    end->transport->received(wire_of({2, packed.substr(0, size), false, 4, true}));
+    const std::size_t before = end->delivered.size();
+    end->hold_after_each = true;
+    end->transport->received(wire_of({0, "", true, 0, true}));
+    tail_gave_something = tail_gave_something || end->delivered.size() > before;
+    for (int i = 0; i < 20 && end->held; ++i) end->let_go();
+    EXPECT_FALSE(end->held) << size;
+  }
+  EXPECT_TRUE(tail_gave_something);
 }
 
 /// Holds nothing per connection that the transport's own memory could be taken for.
