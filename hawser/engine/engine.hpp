@@ -202,7 +202,8 @@ class Engine : public NativeSocket::Closer {
   virtual Result<NativeSocket> share_listener(SocketId id) = 0;
   /// Somebody else holds the listening socket too: close() closes our handle only, and leaves the
   /// address, the connections that wait, and the file of a Unix socket to them. Without this it
-  /// ends the listening for all who hold it.
+  /// ends the listening for all who hold it. Say `false` when the other holder has let go: clients
+  /// that the kernel woke it for, and that it did not come to accept, are then accepted here.
   virtual void set_leave_at_close(SocketId id, bool leave) = 0;
   /// Connections wait in the kernel's backlog until resumed. May still deliver accepts that the
   /// kernel had completed. Constant time; a paused listener costs nothing.
