@@ -18,7 +18,7 @@ constexpr Duration look_interval = 100ms;
 
 template <>
 void* HandlerConnection<ModuleHandler, MakeModuleHandler>::handler(const TypeInfo& type) noexcept {
-  if (same_type(type, type_info<Connection>)) return static_cast<Connection*>(this);
+  if (void* kind = this->kind_handler(type)) return kind;
   if (void* found = Base::handler(type)) return found;
   void* hosting = Base::handler(type_info<ModuleHandler>);
   return hosting == nullptr ? nullptr : static_cast<ModuleHandler*>(hosting)->state_of(type);
@@ -82,6 +82,16 @@ Next ModuleHandler::handle_end() {
 
 Next ModuleHandler::handle_drained() {
   if (code().handle_drained != nullptr) return code().handle_drained(state_.get());
+  return keep();
+}
+
+Next ModuleHandler::handle_upgrade() {
+  if (code().handle_upgrade != nullptr) return code().handle_upgrade(state_.get());
+  return keep();
+}
+
+Next ModuleHandler::handle_passive() {
+  if (code().handle_passive != nullptr) return code().handle_passive(state_.get());
   return keep();
 }
 

@@ -42,6 +42,8 @@ class ModuleHandler {
   Next handle_disconnect(const Reason& reason);
   Next handle_end();
   Next handle_drained();
+  Next handle_upgrade();
+  Next handle_passive();
   Next handle_shutdown(const Reason& reason);
   void terminate(const Reason& reason);
   std::string describe() const;
