@@ -146,7 +146,7 @@ void ModuleHandler::change_code(CodeChange change) {
   }
   // A task is a callback that has not come to its end: its frame points to this version's state.
   const Instant until = connection_.scheduler().now() + hold_.host->options().task_limit;
-  pending_.emplace(Pending{std::move(change), until});
+  pending_ = std::make_unique<Pending>(Pending{std::move(change), until});
   look_again_later();
 }
 
@@ -198,9 +198,12 @@ Result<HandlerState> ModuleHandler::migrate(const ModuleUse& to) {
 
 void ModuleHandler::swap(const ModuleUse& to, HandlerState state) {
   state_ = std::move(state);
-  hold_.former.push_back({std::exchange(hold_.current, to), connection_.next_id()});
+  ModuleUse was = std::exchange(hold_.current, to);
   code_ = &to->code();
-  look_again();
+  if (!connection_.oldest_timer()) return;
+  // Its timers hold messages of its code.
+  hold_.former.push_back({std::move(was), connection_.next_id()});
+  look_again_later();
 }
 
 void ModuleHandler::look_again() {

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,7 +75,7 @@ class ModuleHandler {
   const HandlerModule* code_ = nullptr;  // the current version's, a step nearer
   HandlerState state_;
   std::size_t roster_place_ = 0;
-  std::optional<Pending> pending_;
+  std::unique_ptr<Pending> pending_;  // rare, and eight bytes when it is not there
   bool looking_ = false;
   bool may_have_tasks_ = true;  // when it ends
 };
