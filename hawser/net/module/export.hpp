@@ -147,6 +147,14 @@ class ExportedHandler {
       module.handle_drained = [](void* state) {
         return as_next([&] { return at(state).handle_drained(); });
       };
+    if constexpr (HasUpgrade<H>)
+      module.handle_upgrade = [](void* state) {
+        return as_next([&] { return at(state).handle_upgrade(); });
+      };
+    if constexpr (HasPassive<H>)
+      module.handle_passive = [](void* state) {
+        return as_next([&] { return at(state).handle_passive(); });
+      };
     if constexpr (HasShutdown<H>)
       module.handle_shutdown = [](void* state, const Reason& reason) {
         return as_next([&] { return at(state).handle_shutdown(reason); });

@@ -38,6 +38,8 @@ struct HandlerModule {
   Next (*handle_disconnect)(void*, const Reason&) = nullptr;
   Next (*handle_end)(void*) = nullptr;
   Next (*handle_drained)(void*) = nullptr;
+  Next (*handle_upgrade)(void*) = nullptr;
+  Next (*handle_passive)(void*) = nullptr;
   Next (*handle_shutdown)(void*, const Reason&) = nullptr;
   void (*terminate)(void*, const Reason&) = nullptr;
   std::string (*describe)(const void*) = nullptr;

@@ -18,7 +18,7 @@ constexpr Duration look_interval = 100ms;
 
 template <>
 void* HandlerConnection<ModuleHandler, MakeModuleHandler>::handler(const TypeInfo& type) noexcept {
-  if (same_type(type, type_info<Connection>)) return static_cast<Connection*>(this);
+  if (void* kind = this->kind_handler(type)) return kind;
   if (void* found = Base::handler(type)) return found;
   void* hosting = Base::handler(type_info<ModuleHandler>);
   return hosting == nullptr ? nullptr : static_cast<ModuleHandler*>(hosting)->state_of(type);
@@ -85,6 +85,16 @@ Next ModuleHandler::handle_drained() {
   return keep();
 }
 
+Next ModuleHandler::handle_upgrade() {
+  if (code().handle_upgrade != nullptr) return code().handle_upgrade(state_.get());
+  return keep();
+}
+
+Next ModuleHandler::handle_passive() {
+  if (code().handle_passive != nullptr) return code().handle_passive(state_.get());
+  return keep();
+}
+
 Next ModuleHandler::handle_shutdown(const Reason& reason) {
   if (code().handle_shutdown != nullptr) return code().handle_shutdown(state_.get(), reason);
   return stop(reason);
@@ -136,7 +146,7 @@ void ModuleHandler::change_code(CodeChange change) {
   }
   // A task is a callback that has not come to its end: its frame points to this version's state.
   const Instant until = connection_.scheduler().now() + hold_.host->options().task_limit;
-  pending_.emplace(Pending{std::move(change), until});
+  pending_ = std::make_unique<Pending>(Pending{std::move(change), until});
   look_again_later();
 }
 
@@ -188,9 +198,12 @@ Result<HandlerState> ModuleHandler::migrate(const ModuleUse& to) {
 
 void ModuleHandler::swap(const ModuleUse& to, HandlerState state) {
   state_ = std::move(state);
-  hold_.former.push_back({std::exchange(hold_.current, to), connection_.next_id()});
+  ModuleUse was = std::exchange(hold_.current, to);
   code_ = &to->code();
-  look_again();
+  if (!connection_.oldest_timer()) return;
+  // Its timers hold messages of its code.
+  hold_.former.push_back({std::move(was), connection_.next_id()});
+  look_again_later();
 }
 
 void ModuleHandler::look_again() {

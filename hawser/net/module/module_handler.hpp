@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +41,8 @@ class ModuleHandler {
   Next handle_disconnect(const Reason& reason);
   Next handle_end();
   Next handle_drained();
+  Next handle_upgrade();
+  Next handle_passive();
   Next handle_shutdown(const Reason& reason);
   void terminate(const Reason& reason);
   std::string describe() const;
@@ -74,7 +75,7 @@ class ModuleHandler {
   const HandlerModule* code_ = nullptr;  // the current version's, a step nearer
   HandlerState state_;
   std::size_t roster_place_ = 0;
-  std::optional<Pending> pending_;
+  std::unique_ptr<Pending> pending_;  // rare, and eight bytes when it is not there
   bool looking_ = false;
   bool may_have_tasks_ = true;  // when it ends
 };

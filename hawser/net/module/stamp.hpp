@@ -6,6 +6,8 @@
 #include <hawser/base/version.hpp>
 #include <hawser/engine/engine.hpp>
 #include <hawser/net/connection.hpp>
+#include <hawser/net/module/handler_module.hpp>
+#include <hawser/net/transport.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/task.hpp>
@@ -88,7 +90,7 @@ consteval std::array<char, 256> module_abi() {
   for (const std::size_t size :
        {sizeof(Process), sizeof(Connection), sizeof(Scheduler), sizeof(Engine), sizeof(Message),
         sizeof(Next), sizeof(Reason), sizeof(Info), sizeof(Framing), sizeof(ConnectionOptions),
-        sizeof(detail::TaskPromise<void>)})
+        sizeof(detail::TaskPromise<void>), sizeof(Transport), sizeof(HandlerModule)})
     abi.add(" ").add(size);
   return abi.text;
 }
