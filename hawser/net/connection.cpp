@@ -96,7 +96,6 @@ void Connection::on_received(BytesView bytes) {
 }
 
 void Connection::on_end_of_stream() {
-  peer_ended_ = true;
   if (over()) return;
   if (stack_ == nullptr) {
     end_of_bytes();
@@ -411,7 +410,7 @@ void Connection::detach(const Reason& reason) {
   held_ = static_cast<std::uint8_t>(held_ & hold_suspended);
   diverted_ &= divert_away;
   credit_ = options().active_packets;
-  handshaking_ = uncut_ = reset_ = failed_ = sending_ended_ = peer_ended_ = hibernate_ = false;
+  handshaking_ = uncut_ = reset_ = failed_ = sending_ended_ = hibernate_ = false;
   started_ = begun_ = end_told_ = end_waits_ = false;
 }
 
