@@ -292,6 +292,7 @@ void Connection::finish_sending() {
   end_waits_ = false;
   send_waiting();
   if (over()) return;
+  if (batch_ != nullptr) batch_->settle();
   finish_transports(Reason::normal());
   scheduler().engine().shutdown_sending(socket_);
 }
