@@ -96,7 +96,6 @@ void Connection::on_received(BytesView bytes) {
 }
 
 void Connection::on_end_of_stream() {
-  peer_ended_ = true;
   if (over()) return;
   if (stack_ == nullptr) {
     end_of_bytes();
@@ -293,6 +292,7 @@ void Connection::finish_sending() {
   end_waits_ = false;
   send_waiting();
   if (over()) return;
+  if (batch_ != nullptr) batch_->settle();
   finish_transports(Reason::normal());
   scheduler().engine().shutdown_sending(socket_);
 }
@@ -411,7 +411,7 @@ void Connection::detach(const Reason& reason) {
   held_ = static_cast<std::uint8_t>(held_ & hold_suspended);
   diverted_ &= divert_away;
   credit_ = options().active_packets;
-  handshaking_ = uncut_ = reset_ = failed_ = sending_ended_ = peer_ended_ = hibernate_ = false;
+  handshaking_ = uncut_ = reset_ = failed_ = sending_ended_ = hibernate_ = false;
   started_ = begun_ = end_told_ = end_waits_ = false;
 }
 

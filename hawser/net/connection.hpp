@@ -334,18 +334,18 @@ class Connection : public Process,
   std::uint8_t held_ = 0;
   std::uint8_t diverted_ = 0;
   bool attached_ = false;
-  bool started_ = false;      // init came through
-  bool handshaking_ = false;  // since packet_begun_
-  bool delivering_ = false;   // handle_packet runs
-  bool hibernate_ = false;    // when the callback is over
-  bool uncut_ = false;        // kept_ may hold whole packets: it was cut off by a hold
-  bool reset_ = false;        // it ends with a reset
-  bool failed_ = false;       // the socket is of no use any more
+  bool started_ = false;     // init came through
+  bool delivering_ = false;  // handle_packet runs
   bool sending_ended_ = false;
-  bool peer_ended_ = false;
-  bool end_told_ = false;           // nothing will come, and the handler lives on
-  bool end_waits_ = false;          // our half-close, for packets that cannot be sent yet
-  bool begun_ = false;              // it lives: its end is no failed spawn
+  // In bits: an idle connection is to stay small.
+  bool handshaking_ : 1 = false;    // since packet_begun_
+  bool hibernate_ : 1 = false;      // when the callback is over
+  bool uncut_ : 1 = false;          // kept_ may hold whole packets: it was cut off by a hold
+  bool reset_ : 1 = false;          // it ends with a reset
+  bool failed_ : 1 = false;         // the socket is of no use any more
+  bool end_told_ : 1 = false;       // nothing will come, and the handler lives on
+  bool end_waits_ : 1 = false;      // our half-close, for packets that cannot be sent yet
+  bool begun_ : 1 = false;          // it lives: its end is no failed spawn
   std::uint32_t credit_;            // packets until it is passive
   std::uint32_t turn_packets_ = 0;  // that came through transports in this turn
   std::shared_ptr<ConnectionGroup> group_;
