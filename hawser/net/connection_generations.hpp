@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,36 @@ class ConnectionGenerations {
     return all;
   }
   std::vector<std::shared_ptr<ConnectionGroup>> groups_;  // shared with their connections
+};
+
+/// A walk along connections that may take several turns, whatever comes and goes meanwhile. Those
+/// who come after its begin may or may not be met; it has an end in any case.
+class ConnectionWalk {
+ public:
+  explicit ConnectionWalk(std::vector<std::shared_ptr<ConnectionGroup>> groups)
+      : groups_(std::move(groups)) {
+    for (const auto& group : groups_) left_ += group->size();
+  }
+  /// How many there are at most.
+  std::size_t left() const noexcept { return left_; }
+  /// Oldest first; nullptr at the end.
+  Connection* next() {
+    for (; left_ > 0 && group_ < groups_.size(); ++group_, cursor_.reset()) {
+      if (!cursor_) cursor_.emplace(*groups_[group_]);
+      if (Connection* const next = cursor_->next()) {
+        --left_;
+        return next;
+      }
+    }
+    left_ = 0;
+    return nullptr;
+  }
+
+ private:
+  std::vector<std::shared_ptr<ConnectionGroup>> groups_;
+  std::size_t group_ = 0;
+  std::optional<ConnectionGroup::Cursor> cursor_;
+  std::size_t left_ = 0;
 };
 
 }  // namespace hawser::detail

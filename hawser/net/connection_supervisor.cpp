@@ -16,6 +16,8 @@ constexpr Duration report_interval = 10s;
 /// What a listing may take of a turn: well below a millisecond.
 constexpr std::size_t listed_per_turn = 512;
 constexpr std::size_t listings_max = 16;
+/// Ends of connections that a drain brings about in one turn: each closes a socket.
+constexpr std::size_t ended_per_turn = 256;
 }  // namespace
 
 ConnectionSupervisor::ConnectionSupervisor(std::shared_ptr<detail::ServerState> server) noexcept
@@ -122,6 +124,8 @@ void ConnectionSupervisor::handle_info(Info& info) {
     check_drained();
   } else if (info.get<DrainDeadline>() != nullptr) {
     if (!drained_) kill_the_rest();
+  } else if (info.get<ContinueEnding>() != nullptr) {
+    end_some();
   } else if (info.get<ContinueListing>() != nullptr) {
     if (listings_.empty()) return;
     if (!listings_.front().go_on(listed_per_turn)) {
@@ -144,7 +148,7 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
                       fmt::format("draining {} connections for at most {} s",
                                   groups_.size() + groups_.lingering(),
                                   std::chrono::duration<double>(message.deadline).count()));
-    groups_.for_each([&](Connection& each) { self().exit(each.pid(), message.reason); });
+    end_all(std::move(message.reason));
     self().send_after(message.deadline, DrainDeadline{});
   }
   groups_.tell_when_empty();
@@ -158,8 +162,27 @@ void ConnectionSupervisor::kill_the_rest() {
       fmt::format("drain deadline: killing {} connections, cutting {} off their last bytes", killed,
                   cut));
   tell_monitor(detail::DrainDeadlinePassed{killed, cut});
-  groups_.for_each([](Connection& each) { self().exit(each.pid(), Reason::killed()); });
+  end_all(Reason::killed());
   groups_.cut_lingering();
+}
+
+void ConnectionSupervisor::end_all(Reason reason) {
+  const bool under_way = ending_walk_.has_value();  // and goes on with this reason, from the front
+  ending_reason_ = std::move(reason);
+  ending_walk_.emplace(groups_.all());
+  if (!under_way) end_some();
+}
+
+void ConnectionSupervisor::end_some() {
+  for (std::size_t i = 0; i < ended_per_turn; ++i)
+    if (Connection* const next = ending_walk_->next()) self().exit(next->pid(), ending_reason_);
+  if (ending_walk_->left() > 0) {
+    self().send_after(1ms, ContinueEnding{});
+  } else {
+    ending_walk_.reset();
+    // Those who ended by themselves while the others were killed get no time any more either.
+    if (ending_reason_.kind() == Reason::Kind::killed) groups_.cut_lingering();
+  }
 }
 
 void ConnectionSupervisor::check_drained() {

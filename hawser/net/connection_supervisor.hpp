@@ -64,8 +64,11 @@ class ConnectionSupervisor {
  private:
   struct DrainDeadline {};
   struct ContinueListing {};
+  struct ContinueEnding {};
   void report_not_started(const Error& error);
   void started(Pid pid);
+  void end_all(Reason reason);
+  void end_some();
   void kill_the_rest();
   void check_drained();
   template <class Message>
@@ -77,6 +80,8 @@ class ConnectionSupervisor {
   std::unique_ptr<detail::ConnectionKeeping> keeping_;
   detail::ConnectionGenerations groups_;
   std::list<detail::ConnectionListing> listings_;
+  std::optional<detail::ConnectionWalk> ending_walk_;
+  Reason ending_reason_;
   std::uint64_t named_ = 0;
   bool draining_ = false;
   bool drained_ = false;

@@ -199,13 +199,13 @@ TEST(Server, Tcp_R_28_AServerLivesInTheUsersOwnTree) {
   tree.strategy = Strategy::one_for_all;
   tree.children.push_back(worker<Events>("neighbour"));
   tree.children.push_back(server<Scripted>("it", {.listen = at}, &net.events));
-  ASSERT_TRUE(net.system->start(supervisor("mine", std::move(tree))).has_value());
+  const auto mine = net.system->start(supervisor("mine", std::move(tree)));
+  ASSERT_TRUE(mine.has_value());
   auto peer = net.connect(at);
   net.run();
   // It is restarted with its siblings, and has its port again.
   const Pid first = net.system->whereis("it");
-  const auto children =
-      net.system->call(Ref<Supervisor>(net.system->whereis("mine")), WhichChildren{});
+  const auto children = net.system->call(Ref<Supervisor>(*mine), WhichChildren{});
   ASSERT_TRUE(children.has_value());
   ASSERT_EQ(children->size(), 2U);
   send_exit(children->front().pid, Reason::killed());
@@ -219,7 +219,7 @@ TEST(Server, Tcp_R_28_AServerLivesInTheUsersOwnTree) {
   EXPECT_EQ(unframed(fresh->received), Packets{"x"});
   // It can be stopped by its name alone; its siblings do not mind.
   ASSERT_TRUE(stop_server(*net.system, "it").has_value());
-  const auto rest = net.system->call(Ref<Supervisor>(net.system->whereis("mine")), WhichChildren{});
+  const auto rest = net.system->call(Ref<Supervisor>(*mine), WhichChildren{});
   ASSERT_TRUE(rest.has_value());
   ASSERT_EQ(rest->size(), 1U);
   EXPECT_EQ(rest->front().state, ChildState::running);

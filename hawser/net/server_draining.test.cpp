@@ -202,6 +202,29 @@ TEST(Server, Tcp_C_02_R_17_AnUnknownNameIsNotFound) {
   EXPECT_TRUE(net.status().accepting) << at.text();
 }
 
+TEST(Server, Tcp_R_15_ThousandsAreToldInPiecesAndKilledInPieces) {
+  for (const Duration deadline : {Duration(10s), Duration(3ms)}) {
+    NetWorld net(1, 1);
+    ServerOptions options;
+    options.backlog = 2'000;
+    const Address at = deadline == 10s ? net.serve<Scripted>(std::move(options), &net.events)
+                                       : net.serve<Stubborn>(std::move(options));
+    Peers peers;
+    for (int i = 0; i < 2'000; ++i) peers.push_back(net.connect(at));
+    net.run(1s);
+    ASSERT_EQ(net.status().connections, 2'000U);
+    const auto report = server_drain(*net.system, "it", deadline);
+    ASSERT_TRUE(report.has_value());
+    EXPECT_EQ(report->connections, 2'000U);
+    EXPECT_EQ(report->killed, deadline == 10s ? 0U : 2'000U);
+    EXPECT_GE(report->took, 7ms) << "the engine polls between the pieces";
+    EXPECT_LE(report->took, 1s);
+    net.run(1s);
+    EXPECT_TRUE(
+        std::all_of(peers.begin(), peers.end(), [](const auto& each) { return each->over(); }));
+  }
+}
+
 /// Stops its own server without waiting, and stays to see it through.
 struct SelfStopper {
   Events* events;

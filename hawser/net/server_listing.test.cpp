@@ -79,12 +79,13 @@ TEST(Server, Tcp_E_03_ThousandsAreListedInPiecesWhileTheyComeAndGo) {
           ->spawn<Asking>({}, Ref<ConnectionSupervisor>(net.system->whereis("it/connections/0")),
                           &list, &done)
           .has_value());
-  // Every third leaves in the middle of it, and some come.
-  for (std::size_t i = 0; i < peers.size(); i += 3) peers[i]->close();
+  // In the middle of it all leave but every third, also the one whose turn is next; and some come.
+  for (std::size_t i = 0; i < peers.size(); ++i)
+    if (i % 3 != 1) peers[i]->close();
   for (int i = 0; i < 100; ++i) peers.push_back(net.connect(at));
   ASSERT_TRUE(net.until([&] { return done; }, 5s));
   EXPECT_GE(net.world().now() - begun, 4ms) << "in pieces: the engine polls between them";
-  EXPECT_GE(list.size(), 2'000U);
+  EXPECT_GE(list.size(), 1'000U);
   EXPECT_LE(list.size(), 3'000U);
   std::vector<Pid> pids;
   for (const auto& info : list) pids.push_back(info.pid);

@@ -151,6 +151,7 @@ TEST(Server, Tcp_EB_06_SuspendedMeansNoWorkAtAll) {
     net.run(24h);
     const std::uint64_t slept = polls();
     EXPECT_EQ(net.left(), left);
+    EXPECT_EQ(net.status().connections, 1U) << "room or not, nobody comes in";
     // What asking costs, and nothing for the day.
     EXPECT_LE(slept - begin, 3 * looking) << "mode " << static_cast<int>(mode);
     ASSERT_TRUE(resume_server(*net.system, "it").has_value());
