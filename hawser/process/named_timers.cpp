@@ -69,15 +69,11 @@ void Process::NamedTimer::fire() {
     process.rare().timers.erase(process.rare().timers.find(name_));
   }
   if (process.traced_) process.trace(TraceKind::timer, name);
-  scheduler.enter();  // keeps `process` in memory
-  // A callback cancels the idle time-out, but a timer is no traffic.
-  const bool idle_armed = std::exchange(process.timeout_armed_, false);
-  process.run_callback("handle_timer", [&] {
+  // Quietly: a timer is no traffic, and the handler's time-out goes on.
+  process.run_quietly("handle_timer", [&] {
     scheduler.message_ = &tick;
     process.deliver_timer(name);
   });
-  if (idle_armed && process.alive()) process.timeout_armed_ = true;
-  scheduler.leave();
 }
 
 void Process::start_timer(std::string_view name, Duration length, TimerMode mode) {
