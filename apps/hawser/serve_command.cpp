@@ -2,6 +2,7 @@
 // handler comes from a shared object.
 #include "commands.hpp"
 #include "common.hpp"
+#include "serve_transports.hpp"
 
 #include <hawser/net/module/module_server.hpp>
 #include <hawser/net/server.hpp>
@@ -33,6 +34,7 @@ struct ServeOptions {
   std::string listen = "127.0.0.1:7007";
   unsigned length_bytes = 2;
   std::uint64_t packet_limit = 0;
+  ServeTransports transports{};
   SystemOptions system{};
   ServerOptions server{};
 };
@@ -41,6 +43,9 @@ struct ServeOptions {
 int serve(ServeOptions options, const std::string& name,
           const std::function<Result<Pid>(System&, const ServerOptions&)>& start) {
   options.server.listen = options.listen;
+  const auto limit = static_cast<std::size_t>(options.packet_limit);
+  if (auto applied = apply_transports(options.transports, limit, options.server); !applied)
+    return print_failure("serve " + name, applied.error().text());
   options.server.drain_deadline = connections_drain(options.system);
   hold_signals(options.system.reload_on_hangup);
   System system(options.system);
@@ -91,6 +96,7 @@ void add_options(OptionTable& table, ServeOptions& options,
   table.add_size("packet-limit", options.packet_limit,
                  "longest packet; 0B: 16MiB, or what the length can say");
   add_server_options(table, "", options.server, ServerKind::packets);
+  add_transport_options(table, options.transports);
   add_system_options(table, options.system);
 }
 
