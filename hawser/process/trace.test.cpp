@@ -203,9 +203,10 @@ TEST(CrashReport, HasNameReasonCallbackMessageStateAndTheLastEvents) {
     busy.cast(Act{[]() -> Next { throw std::runtime_error("boom"); }});
     w.settle();
     const std::string text = only_error(w);
-    for (const std::string part :
-         {"busy bee: ", "crash: boom", "in handle_cast", "Act", busy.pid().text().c_str(), "Busy",
-          "state: very busy", "info int; ", "cast "})
+    const std::vector<std::string> parts{
+        "busy bee: ",      "crash: boom",      "in handle_cast", "Act",  "Busy",
+        busy.pid().text(), "state: very busy", "info int; ",     "cast "};
+    for (const auto& part : parts)
       EXPECT_NE(text.find(part), std::string::npos) << part << " is not in " << text;
     EXPECT_EQ(text.find("basic_string"), std::string::npos) << "only the last two are kept";
   });
