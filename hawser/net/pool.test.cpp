@@ -84,17 +84,18 @@ class Server final : public AcceptEvents {
   SocketId id_;
 };
 
+struct Borrow {};
+struct GiveBack {};
+
 /// Borrows and gives back as it is told.
 struct Borrower {
   std::vector<Lease>* leases;
   Events* events;
   Ref<Pool> pool;
-  void handle_cast(std::string command) {
-    if (command == "checkout") self().start(borrow());
-    if (command == "checkin") {
-      pool.cast(CheckIn{leases->front().id});
-      leases->erase(leases->begin());
-    }
+  void handle_cast(Borrow) { self().start(borrow()); }
+  void handle_cast(GiveBack) {
+    pool.cast(CheckIn{leases->front().id});
+    leases->erase(leases->begin());
   }
   Task<> borrow() {
     auto lease = co_await pool.call(Checkout(2s));
@@ -156,13 +157,13 @@ TEST_F(PoolTest, Tcp_EB_21_ALeaseIsAloneAndWhoWaitsGetsTheNextInOrder) {
   start(options(1));
   ASSERT_TRUE(connected(2));
   auto who = borrower();
-  for (int i = 0; i < 4; ++i) who.cast(std::string("checkout"));
+  for (int i = 0; i < 4; ++i) who.cast(Borrow{});
   world.run(10ms);
   ASSERT_EQ(leases.size(), 2U);
   EXPECT_NE(leases[0].member, leases[1].member);
   EXPECT_EQ(status().waiting_checkouts, 2U);
   const Pid freed = leases[0].member;
-  who.cast(std::string("checkin"));
+  who.cast(GiveBack{});
   world.run(10ms);
   ASSERT_EQ(leases.size(), 2U);
   EXPECT_EQ(leases[1].member, freed);
@@ -175,8 +176,8 @@ TEST_F(PoolTest, ABorrowerThatEndsGivesBack) {
   start(options(1));
   ASSERT_TRUE(connected(2));
   auto who = borrower();
-  who.cast(std::string("checkout"));
-  who.cast(std::string("checkout"));
+  who.cast(Borrow{});
+  who.cast(Borrow{});
   world.run(10ms);
   EXPECT_EQ(status().leases, 2U);
   send_exit(who.pid(), Reason::killed());
@@ -188,7 +189,7 @@ TEST_F(PoolTest, ALostConnectionIsToldToTheBorrower) {
   start(options(1));
   ASSERT_TRUE(connected(2));
   auto who = borrower();
-  who.cast(std::string("checkout"));
+  who.cast(Borrow{});
   world.run(10ms);
   first.all[0]->close();
   second.all[0]->close();
@@ -271,13 +272,13 @@ TEST_F(PoolTest, Tcp_E_17_TargetsComeAndGo) {
   EXPECT_EQ(wrong.error().kind, ErrorKind::invalid_argument);
   // One with a lease stays until it is given back.
   auto who = borrower();
-  for (int i = 0; i < 3; ++i) who.cast(std::string("checkout"));
+  for (int i = 0; i < 3; ++i) who.cast(Borrow{});
   world.run(10ms);
   ASSERT_EQ(leases.size(), 3U);
   EXPECT_EQ(*world.system->call(db(), RemoveMembers(second.text(), SIZE_MAX, 60s)), 2U);
   world.run(1s);
   EXPECT_EQ(second.open_now(), 2U);
-  for (int i = 0; i < 3; ++i) who.cast(std::string("checkin"));
+  for (int i = 0; i < 3; ++i) who.cast(GiveBack{});
   ASSERT_TRUE(world.until([&] { return second.open_now() == 0; }));
   world.run(100ms);
   EXPECT_EQ(members().size(), 1U);
@@ -303,7 +304,7 @@ TEST_F(PoolTest, Tcp_E_15_StoppingWaitsForLeasesUntilTheDeadline) {
   start(with);
   ASSERT_TRUE(connected(2));
   auto who = borrower();
-  who.cast(std::string("checkout"));
+  who.cast(Borrow{});
   world.run(10ms);
   const auto begin = world.world().now();
   ASSERT_TRUE(world.system->stop_child("db"));

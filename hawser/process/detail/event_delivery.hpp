@@ -12,8 +12,13 @@
 
 namespace hawser::detail {
 
+template <class T>
+inline constexpr bool is_event_types = false;
+template <class... T>
+inline constexpr bool is_event_types<EventTypes<T...>> = true;
+/// The name alone does not say so: a handler may be called Events itself.
 template <class H>
-concept ListsEvents = requires { typename H::Events; };
+concept ListsEvents = requires { typename H::Events; } && is_event_types<typename H::Events>;
 template <class H>
 concept HasOneEvent = requires { &H::handle_event; };
 template <class H>
