@@ -18,10 +18,10 @@ class Guest {
     if (name_.empty()) {
       name_ = line;
       self().join("room");
-      publish("room", Said{self().pid(), name_ + " has come"});
+      self().publish("room", Said{self().pid(), name_ + " has come"});
       return keep();
     }
-    publish("room", Said{self().pid(), name_ + ": " + std::string(line)});
+    self().publish("room", Said{self().pid(), name_ + ": " + std::string(line)});
     return keep();
   }
 
@@ -31,7 +31,7 @@ class Guest {
   }
 
   void terminate(const Reason&) {
-    if (!name_.empty()) publish("room", Said{self().pid(), name_ + " has gone"});
+    if (!name_.empty()) self().publish("room", Said{self().pid(), name_ + " has gone"});
   }
 
  private:

@@ -28,6 +28,11 @@ class ClockEngine final : public Engine {
   Result<Listening> listen(const Address&, const ListenOptions&, AcceptEvents&) override {
     return none();
   }
+  Result<Listening> adopt_listener(NativeSocket, const ListenOptions&, AcceptEvents&) override {
+    return none();
+  }
+  Result<NativeSocket> share_listener(SocketId) override { return none(); }
+  void set_leave_at_close(SocketId, bool) override {}
   void pause_accepting(SocketId) override {}
   void resume_accepting(SocketId) override {}
   Result<SocketId> adopt(NativeSocket, StreamEvents&) override { return none(); }
@@ -46,6 +51,11 @@ class ClockEngine final : public Engine {
   void close(SocketId, CloseMode, Instant) override {}
   Result<Address> peer(SocketId) const override { return none(); }
   Result<Address> local(SocketId) const override { return none(); }
+  Result<PeerCredentials> peer_credentials(SocketId) const override { return none(); }
+  Result<void> send_sockets(SocketId, BytesView, std::span<const NativeSocket>) override {
+    return none();
+  }
+  int descriptor(SocketId) const override { return -1; }
   std::size_t open_sockets() const noexcept override { return 0; }
   Result<Listening> open_datagram(const Address&, const DatagramOptions&,
                                   DatagramEvents&) override {

@@ -117,7 +117,10 @@ TEST(TakeOver, lines_may_come_in_any_pieces) {
 }
 
 TEST(TakeOver, nothing_to_take_is_no_error) {
-  const OldProgram old([](int number) { say(number, "END 0\n"); });
+  const OldProgram old([](int number) {
+    expect_line(number, "HANDOVER 1");
+    say(number, "END 0\n");
+  });
   auto over = TakeOver::begin(old.path);
   ASSERT_TRUE(over);
   EXPECT_TRUE(over->take_sockets().empty());

@@ -4,6 +4,7 @@
 #include <hawser/process/send.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace hawser {
 
@@ -60,10 +61,8 @@ void ConnectionLimit::tell_levels(std::size_t total) noexcept {
     const auto reached = [total](const Watch& watch) {
       return watch.direction == Direction::rising ? total >= watch.level : total <= watch.level;
     };
-    const auto rest = std::stable_partition(watches_.begin(), watches_.end(),
-                                            [&](const Watch& watch) { return !reached(watch); });
-    told.assign(rest, watches_.end());
-    watches_.erase(rest, watches_.end());
+    std::copy_if(watches_.begin(), watches_.end(), std::back_inserter(told), reached);
+    std::erase_if(watches_, reached);
     std::size_t rising = SIZE_MAX;
     std::size_t falling = 0;
     for (const Watch& watch : watches_) {

@@ -156,10 +156,10 @@ void Pool::handle_call(RemoveMembers request, From<std::size_t> from) {
                     fmt::format("the pool has no member for '{}'", request.target)});
     return;
   }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Member* left, const Member* right) {
-                     return left->leases + left->writes < right->leases + right->writes;
-                   });
+  std::sort(candidates.begin(), candidates.end(), [](const Member* left, const Member* right) {
+    const auto load = [](const Member& of) { return of.leases + of.writes; };
+    return load(*left) != load(*right) ? load(*left) < load(*right) : left->number < right->number;
+  });
   candidates.resize(std::min(candidates.size(), request.size));
   const std::size_t count = candidates.size();
   for (Member* member : candidates) {
