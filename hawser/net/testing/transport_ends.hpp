@@ -41,6 +41,8 @@ class TransportEnd : public Transport::Link {
   explicit TransportEnd(std::unique_ptr<Transport> made, std::string host_name = {})
       : transport(std::move(made)), host_name_(std::move(host_name)) {}
 
+  virtual ~TransportEnd() = default;
+
   void start() { transport->start(*this); }
   /// Plain bytes to the peer, as the connection would send them.
   void send(BytesView plain) {

@@ -128,7 +128,7 @@ Case refused(std::string name, std::vector<WireFrame> frames, unsigned code = 10
 
 TEST_F(WebSocketCases, A1_messages_of_every_size_of_length_field) {
   for (const unsigned kind : {text, binary}) {
-    for (const std::size_t size : {0, 1, 125, 126, 127, 128, 4096, 65535, 65536}) {
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 128U, 4096U, 65535U, 65536U}) {
       const std::string payload(size, kind == text ? '*' : '\xfe');
       check({.name = "1." + std::to_string(kind) + " " + std::to_string(size),
              .frames = {of(kind, payload), of(kind, "next"), normal_close()},
