@@ -253,13 +253,13 @@ bool System::stop(Duration limit) {
     ending->post([ending] { ending->finish(); });
   }
   environment_->join();
+  signals_.reset();  // whose thread sends to processes: before the inboxes are emptied for good
   for (bool any = true; any;) {
     any = false;
     for (auto& scheduler : schedulers_) any = scheduler->discard_inbox() || any;
   }
   stopped_ = true;
   schedulers_.clear();
-  signals_.reset();
   return in_time;
 }
 
