@@ -195,7 +195,13 @@ consteval ModuleStamp make_stamp(std::string_view handler, unsigned version) {
 }  // namespace hawser
 
 extern "C" {
-[[gnu::visibility("default")]] extern const hawser::ModuleStamp hawser_handler_stamp;
+#ifdef __clang__
+// AddressSanitizer pads what it watches, and the loader reads these bytes by their size.
+[[gnu::visibility("default"), clang::no_sanitize("address")]]
+#else
+[[gnu::visibility("default")]]
+#endif
+extern const hawser::ModuleStamp hawser_handler_stamp;
 [[gnu::visibility("default")]] extern const hawser::HandlerModule hawser_handler_module;
 }
 
