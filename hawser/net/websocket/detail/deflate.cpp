@@ -56,7 +56,14 @@ void Deflater::add(BytesView bytes, std::string& out) {
 }
 
 void Deflater::finish(std::string& out) {
+  const std::size_t before = out.size();
   run({}, Z_SYNC_FLUSH, out);
+  if (out.size() == before) {
+    // zlib says nothing to a second flush with no byte between: an empty message after another
+    // flush is the empty stored block alone, less its tail (RFC 7692 §7.2.3.6).
+    out.push_back('\0');
+    return;
+  }
   check(out.ends_with(Inflater::tail), "Deflater: a sync flush ends with an empty stored block");
   out.resize(out.size() - Inflater::tail.size());
 }
