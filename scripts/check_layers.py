@@ -39,12 +39,15 @@ OUTSIDE = [
     (r"sqlite3\.h", ["hawser/bus/store"], "SQLite is the store's affair"),
     (r"spdlog/.*", ["hawser/base/log.cpp"], "lines are written by base/log, nowhere else"),
     (r"toml\+\+/.*|toml\+\+\.h", ["hawser/hub/", "apps/"], "configuration is the hub's affair"),
+    (r"prometheus/.*", ["hawser/hub/detail/metrics_page.cpp"], "one page of text knows the format"),
+    (r"nlohmann/.*", ["hawser/hub/", "apps/", "bench/"], "JSON is the observer's and the reports' affair"),
+    (r"n?curses\.h", ["apps/hawser/observe_screen.cpp"], "the terminal is one file's affair"),
     (r"CLI/.*", ["apps/", "bench/", "examples/"], "the command line belongs to programs"),
     (r"benchmark/.*", ["bench/"], "benchmarks stand in bench/"),
 ]
 # Every user would compile these and need them installed: .cpp files, `detail/` and the outer
 # folders only.
-NOT_IN_HEADERS = re.compile(r"(fmt|nlohmann|toml\+\+|spdlog|liburing|openssl|sqlite3|CLI|wslay|zlib|boost)"
+NOT_IN_HEADERS = re.compile(r"(fmt|nlohmann|toml\+\+|spdlog|liburing|openssl|sqlite3|CLI|wslay|zlib|boost|prometheus|curses)"
                             r"(/|\.h).*")
 TEST_ONLY = re.compile(r"(gtest|gmock|rapidcheck)(/|\.h).*")
 

@@ -1,6 +1,7 @@
 // `hawser hub`: the program in which peers of every protocol meet.
 #include "commands.hpp"
 #include "common.hpp"
+#include "observation.hpp"
 
 #include <hawser/hub/hub.hpp>
 
@@ -86,16 +87,21 @@ void add_bus_options(OptionTable& table, bus::BusOptions& options) {
                    "what happens to one beyond that");
 }
 
-int run_hub(HubOptions options) {
+int run_hub(HubOptions options, const ObservationOptions& observation) {
   options.stomp_server.drain_deadline = connections_drain(options.system);
   options.packet_server.drain_deadline = connections_drain(options.system);
   hold_signals();
   System system(options.system);
+  std::vector<std::pair<std::string, Address>> watching;
+  if (auto watched = start_observation(system, observation, {options.broker.bus}, watching);
+      !watched)
+    return print_failure("hub", watched.error().text());
   const auto addresses = hub::start_hub(system, options);
   if (!addresses) return print_failure("hub", addresses.error().text());
   std::vector<std::pair<std::string, Address>> listening;
   if (addresses->stomp) listening.emplace_back("stomp", *addresses->stomp);
   if (addresses->packet) listening.emplace_back("packet", *addresses->packet);
+  listening.insert(listening.end(), watching.begin(), watching.end());
   print_ready(system, listening);
   if (addresses->stomp && !addresses->stomp->is_unix()) {
     const std::string url = "stomp://" + addresses->stomp->text();
@@ -134,6 +140,8 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
              "where packets with a two-byte length come back, ping as pong; none: nowhere",
              read_optional_address(options->packet));
   add_system_options(*table, options->system);
+  const auto observation = std::make_shared<ObservationOptions>();
+  add_observation_options(*table, *observation);
   add_stomp_options(*table, *options);
   table->begin_group("Packets");
   add_server_options(*table, "packet-", options->packet_server, ServerKind::packets);
@@ -150,7 +158,7 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
         print_failure("hub", "nowhere to listen: both stomp and packet are none");
         return wrong_usage;
       }
-      return run_hub(*options);
+      return run_hub(*options, *observation);
     });
   });
 }

@@ -28,6 +28,11 @@ void OptionTable::add(const std::string& name, const std::string& type, const st
   entries_.push_back({name, std::move(read), option});
 }
 
+void OptionTable::add_flag(const std::string& name, bool& target, const std::string& help) {
+  CLI::Option* option = app_->add_flag("--" + name, target, help);
+  if (!group_.empty()) option->group(group_);
+}
+
 void OptionTable::add_text(const std::string& name, const std::string& type, std::string& target,
                            const std::string& help) {
   add(name, type, target, help, [&target](std::string_view text) {

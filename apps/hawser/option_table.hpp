@@ -36,6 +36,9 @@ class OptionTable {
   void add(const std::string& name, const std::string& type, const std::string& standard,
            const std::string& help, Read read);
 
+  /// --name, without a value; on the command line only.
+  void add_flag(const std::string& name, bool& target, const std::string& help);
+
   // Each shows what its target holds now as the default.
   void add_text(const std::string& name, const std::string& type, std::string& target,
                 const std::string& help);

@@ -2,6 +2,7 @@
 // handler comes from a shared object.
 #include "commands.hpp"
 #include "common.hpp"
+#include "observation.hpp"
 #include "serve_transports.hpp"
 
 #include <hawser/net/module/module_server.hpp>
@@ -35,6 +36,7 @@ struct ServeOptions {
   unsigned length_bytes = 2;
   std::uint64_t packet_limit = 0;
   ServeTransports transports{};
+  ObservationOptions observation{};
   SystemOptions system{};
   ServerOptions server{};
 };
@@ -49,11 +51,15 @@ int serve(ServeOptions options, const std::string& name,
   options.server.drain_deadline = connections_drain(options.system);
   hold_signals(options.system.reload_on_hangup);
   System system(options.system);
+  std::vector<std::pair<std::string, Address>> listening;
+  if (auto watched = start_observation(system, options.observation, {}, listening); !watched)
+    return print_failure("serve " + name, watched.error().text());
   if (auto started = start(system, options.server); !started)
     return print_failure("serve " + name, started.error().text());
   const auto status = server_status(system, name);
   if (!status) return print_failure("serve " + name, status.error().text());
-  print_ready(system, {{"packet", status->address}});
+  listening.insert(listening.begin(), {"packet", status->address});
+  print_ready(system, listening);
   return system.run();
 }
 
@@ -97,7 +103,10 @@ void add_options(OptionTable& table, ServeOptions& options,
                  "longest packet; 0B: 16MiB, or what the length can say");
   add_server_options(table, "", options.server, ServerKind::packets);
   add_transport_options(table, options.transports);
+  table.add_flag("suspended", options.server.start_suspended,
+                 "bound, but nobody is accepted until hawser observe --resume");
   add_system_options(table, options.system);
+  add_observation_options(table, options.observation);
 }
 
 template <class H>

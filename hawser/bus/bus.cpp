@@ -3,6 +3,7 @@
 
 #include <hawser/bus/detail/shard.hpp>
 #include <hawser/process/ref.hpp>
+#include <hawser/process/self.hpp>
 #include <hawser/process/spawn.hpp>
 #include <hawser/process/system.hpp>
 
@@ -116,6 +117,19 @@ Result<BusStatistics> bus_statistics(System& system, std::string_view name) {
     sums += *one;
   }
   return sums;
+}
+
+Task<Result<BusStatistics>> bus_statistics(std::string name) {
+  const auto bus = Bus::find(self().system(), name);
+  if (!bus) co_return std::unexpected(bus.error());
+  BusStatistics sums;
+  for (const Pid shard : bus->shards()) {
+    const detail::GetStatistics request;
+    const Result<BusStatistics> one = co_await Ref<detail::Shard>(shard).call(request);
+    if (!one) co_return std::unexpected(one.error());
+    sums += *one;
+  }
+  co_return sums;
 }
 
 }  // namespace hawser::bus

@@ -12,6 +12,7 @@
 #include <hawser/bus/subscription.hpp>
 #include <hawser/process/pid.hpp>
 #include <hawser/process/supervisor.hpp>
+#include <hawser/process/task.hpp>
 
 #include <cstdint>
 #include <string>
@@ -113,5 +114,7 @@ ChildSpec bus_child(std::string name, BusOptions options = {});
 
 /// Sums the shards' counters; for plain threads.
 Result<BusStatistics> bus_statistics(System& system, std::string_view name);
+/// The same inside a process: co_await bus_statistics("default").
+Task<Result<BusStatistics>> bus_statistics(std::string name);
 
 }  // namespace hawser::bus

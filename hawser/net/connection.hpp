@@ -21,11 +21,13 @@
 #include <hawser/net/packet.hpp>
 #include <hawser/process/call.hpp>
 #include <hawser/process/process.hpp>
+#include <hawser/process/telemetry.hpp>
 #include <hawser/process/timer_wheel.hpp>
 #include <hawser/process/type_name.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -105,6 +107,8 @@ class Connection : public Process,
   /// The peer's address; behind a proxy that tells, the one it tells.
   Result<Address> peer() const;
   Result<Address> local() const;
+  /// Who is at the other end of a Unix socket; unsupported for all others.
+  Result<PeerCredentials> peer_credentials() const;
   /// Bytes that were sent and that the kernel has not taken.
   std::size_t unsent() const;
   ConnectionInfo info() const;
@@ -267,6 +271,7 @@ class Connection : public Process,
   SendQueue* outgoing() const;
   void close_socket(const Reason& reason) noexcept;
   void log_end(const Reason& reason) const;
+  void tell(const TracePoint& point, std::initializer_list<Measure> measures) const;
   Rare& rare();
 
   // transports (connection_transports.cpp)
@@ -302,6 +307,7 @@ class Connection : public Process,
 
   // packets out (connection_sending.cpp)
   void transmit(Next& next);
+  void trace_answer(Next& next);
   template <class Bytes>
   Result<void> transmit_one(const Bytes& packet, detail::WriteDone* done);
   template <class Bytes>

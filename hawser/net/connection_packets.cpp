@@ -142,6 +142,8 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
 
 /// One packet to the handler, or to the task that waits for it.
 Duration Connection::deliver_one(Packet packet) {
+  if (traced()) [[unlikely]]
+    trace_packet(TraceKind::packet_in, packet);
   if (credit_ == ConnectionOptions::unlimited) [[likely]] {
     delivering_ = true;
     const Duration timeout = deliver_packet(packet);

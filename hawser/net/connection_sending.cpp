@@ -4,6 +4,7 @@
 #include <hawser/base/log.hpp>
 #include <hawser/net/detail/answer_batch.hpp>
 #include <hawser/net/detail/connection_rare.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/scheduler.hpp>
 
 #include <fmt/format.h>
@@ -22,6 +23,8 @@ Error nothing_can_be_sent() {
 }
 Payload payload_of(BytesView bytes) { return Payload(bytes); }
 const Payload& payload_of(const Payload& payload) { return payload; }
+BytesView view_of(BytesView bytes) { return bytes; }
+BytesView view_of(const Payload& payload) { return payload.view(); }
 }  // namespace
 
 // ---- answers
@@ -122,6 +125,8 @@ void Connection::transmit(Next& next) {
     }
   };
   next.for_each_outgoing(append);
+  if (traced()) [[unlikely]]
+    trace_answer(next);
   if (!each_alone || packets == 1) [[likely]] {
     queued(before, *queue, packets);
     return;
@@ -132,6 +137,18 @@ void Connection::transmit(Next& next) {
     before = queue->size();
     static_cast<void>(encode_one(outgoing, *queue));
     queued(before, *queue, 1);
+  });
+}
+
+/// The packets of an answer that has been queued.
+void Connection::trace_answer(Next& next) {
+  next.for_each_outgoing([this](Next::Outgoing& outgoing) {
+    std::visit(
+        [this]<class Bytes>(const Bytes& bytes) {
+          if constexpr (!std::is_same_v<Bytes, std::monostate>)
+            trace_packet(TraceKind::packet_out, view_of(bytes));
+        },
+        outgoing);
   });
 }
 
@@ -153,6 +170,8 @@ Result<void> Connection::append_one(const Bytes& packet, detail::WriteDone* done
   const std::size_t before = queue->size();
   auto encoded = framing().encode(packet, *queue);
   if (!encoded) return encoded;
+  if (traced()) [[unlikely]]
+    trace_packet(TraceKind::packet_out, view_of(packet));
   queued(before, *queue, 1);
   if (done != nullptr) {
     if (batch_ != nullptr) batch_->settle();  // so that bytes_out_ is up to date
@@ -283,6 +302,7 @@ void Connection::sent(std::size_t before, std::size_t after, std::uint64_t packe
   if (options().slow_peer != SlowPeer::wait) divert(divert_slow);
   if ((held_ & hold_high_water) == 0) {
     group_->counters().pauses.add();
+    tell(trace_point::connection_paused, {{"unsent", static_cast<std::int64_t>(after)}});
     hold(hold_high_water);
     watch_unsent();
   }

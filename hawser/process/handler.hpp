@@ -149,6 +149,8 @@ class HandlerProcess : public Base {
     }
   }
 
+  bool redacts() const noexcept override { return RedactsState<H>; }
+
   void deliver_event(Event& event) override {
     this->enter_callback("handle_event");
     if (!detail::deliver_event_to(*this, *place_, event)) this->count_unexpected(event.type_name());

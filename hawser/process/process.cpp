@@ -219,7 +219,7 @@ void Process::release_name() noexcept {
 }
 
 std::string Process::state_for_report() noexcept {
-  if (!scheduler_->log().enabled(LogLevel::error)) return {};
+  if (!scheduler_->telemetry().wants(LogLevel::error)) return {};
   std::string state;
   try {
     state = describe_state();
@@ -235,8 +235,13 @@ std::string Process::state_for_report() noexcept {
 }
 
 void Process::report_crash(const Reason& reason, std::string_view state) const {
-  auto& log = scheduler_->log();
-  if (!log.enabled(LogLevel::error)) return;
+  auto& telemetry = scheduler_->telemetry();
+  if (!telemetry.wants(LogLevel::error)) return;
+  telemetry.raise(trace_point::process_crashed, LogLevel::error, scheduler_->now(), pid(), label(),
+                  {}, [&] { return crash_text(reason, state); });
+}
+
+std::string Process::crash_text(const Reason& reason, std::string_view state) const {
   std::string ancestors;
   Pid ancestor = parent_;
   for (int depth = 0; ancestor && depth < 16; ++depth) {
@@ -256,7 +261,7 @@ void Process::report_crash(const Reason& reason, std::string_view state) const {
     for (const auto& event : traced->last)
       text += fmt::format("{} {}; ", to_string(event.kind), event.what);
   }
-  log.error(label(), text);
+  return text;
 }
 
 // ---- tasks and timers

@@ -238,6 +238,9 @@ class Process {
   bool traced() const noexcept { return traced_; }
   /// Raises an event. Whoever has to put `what` together asks traced() first.
   void trace(TraceKind kind, std::string_view what);
+  /// Raises packet_in or packet_out: its size, and as many bytes as the options ask for, but none
+  /// of a handler that says redact_state.
+  void trace_packet(TraceKind kind, std::string_view packet);
   /// Nothing when it is not traced.
   std::optional<TraceReport> trace_report() const;
 
@@ -253,6 +256,8 @@ class Process {
     if (timeout_armed_) cancel_idle_timeout();
   }
 
+  /// What the handler knows shall not be shown (redact_state).
+  virtual bool redacts() const noexcept { return false; }
   /// The handler's init; called once, inside spawn. What it answers is applied.
   virtual void initialise() = 0;
   /// The handler's timeout().
@@ -317,6 +322,7 @@ class Process {
   Process* find_local(Pid other) const noexcept;
   void after_callback() noexcept;
   void report_crash(const Reason& reason, std::string_view state) const;
+  std::string crash_text(const Reason& reason, std::string_view state) const;
   /// What the crash report says of the handler; the handler is still there.
   std::string state_for_report() noexcept;
   void cancel_idle_timeout() noexcept;

@@ -56,6 +56,7 @@ std::strong_ordering operator<=>(const Pid& left, const Pid& right) noexcept {
 Scheduler::Scheduler(System& system, unsigned number, std::unique_ptr<Engine> engine,
                      SchedulerOptions options)
     : system_(system),
+      telemetry_(system.telemetry()),
       number_(number),
       options_(options),
       engine_(std::move(engine)),
@@ -97,9 +98,18 @@ bool Scheduler::turn() {
   timers_.advance(engine_->now());
   drain_inbox();
   run_processes();
+  show_load();
   if (finished_) engine_->poll(engine_->now());  // what the last callbacks sent still leaves
   current_scheduler = outer;
   return !finished_;
+}
+
+void Scheduler::show_load() noexcept {
+  load_.turns.store(++turns_, std::memory_order_relaxed);
+  load_.messages.store(messages_, std::memory_order_relaxed);
+  load_.run_queue.store(run_count_, std::memory_order_relaxed);
+  load_.processes.store(static_cast<std::uint32_t>(live_), std::memory_order_relaxed);
+  load_.traced.store(traced_, std::memory_order_relaxed);
 }
 
 void Scheduler::drain_inbox() {
@@ -158,6 +168,7 @@ void Scheduler::run_process(Process& process) {
       if (process.traced_) [[unlikely]]
         process.trace(message->trace_kind(), message->describe());
       ++process.handled_;
+      ++messages_;
       message_ = message.get();
       pulse_.callbacks.store(++pulse_count_, std::memory_order_relaxed);
       try {
