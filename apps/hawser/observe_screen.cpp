@@ -83,6 +83,7 @@ class Screen {
       return;
     }
     if (std::exchange(connection_, link_.connection()) != link_.connection()) renew();
+    if (const auto program = link_.ask({{"ask", "program"}}, answer_limit)) program_ = *program;
     ask_for_view();
     if (view_ == View::events || !traced_.empty() || level_ != 0) take_events();
   }
@@ -92,7 +93,6 @@ class Screen {
     traced_.clear();
     figures_ = before_ = nullptr;
     note_.clear();
-    if (const auto program = link_.ask({{"ask", "program"}}, answer_limit)) program_ = *program;
     if (level_ != 0) set_level();
   }
 
@@ -276,6 +276,9 @@ class Screen {
         break;
       case 'c':
         events_.clear();
+        break;
+      case 12:  // ^L: whatever has been written over it
+        clearok(stdscr, TRUE);
         break;
       case 'p':
         paused_ = !paused_;

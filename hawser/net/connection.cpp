@@ -459,15 +459,4 @@ void Connection::log_end(const Reason& reason) const {
                   });
 }
 
-/// Raises one of its events; `level` debug, so that off it is one branch.
-void Connection::tell(const TracePoint& point, std::initializer_list<Measure> measures) const {
-  Telemetry& telemetry = group_->scheduler().telemetry();
-  if (!telemetry.wants(LogLevel::debug)) [[likely]]
-    return;
-  telemetry.raise(
-      point, LogLevel::debug, group_->scheduler().now(), pid(), group_->name(), measures, [&] {
-        return fmt::format("{} {} {}", point.name, pid().text(), peer().value_or(Address{}).text());
-      });
-}
-
 }  // namespace hawser

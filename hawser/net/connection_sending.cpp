@@ -140,18 +140,6 @@ void Connection::transmit(Next& next) {
   });
 }
 
-/// The packets of an answer that has been queued.
-void Connection::trace_answer(Next& next) {
-  next.for_each_outgoing([this](Next::Outgoing& outgoing) {
-    std::visit(
-        [this]<class Bytes>(const Bytes& bytes) {
-          if constexpr (!std::is_same_v<Bytes, std::monostate>)
-            trace_packet(TraceKind::packet_out, view_of(bytes));
-        },
-        outgoing);
-  });
-}
-
 // ---- one packet
 // ----------------------------------------------------------------------------------------
 

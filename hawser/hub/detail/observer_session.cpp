@@ -104,7 +104,10 @@ Next ObserverSession::init() {
 Task<> ObserverSession::handle_packet(Bytes packet) {
   const Json request = Json::parse(packet, nullptr, false);
   Json reply = Json::object();
-  if (request.is_object() && request.contains("id")) reply["id"] = request["id"];
+  if (request.is_object())
+    if (const auto id = request.find("id");
+        id != request.end() && (id->is_number() || id->is_string()))
+      reply["id"] = *id;
   if (!request.is_object()) {
     reply["error"] = "a request is one JSON object";
   } else if (under_way_ >= requests_at_once) {
