@@ -58,6 +58,7 @@ enum class View : std::uint8_t { overview, tree, connections, events };
 constexpr std::array<const char*, 4> view_names{"overview", "tree", "connections", "events"};
 constexpr std::array<const char*, 4> sorts{"packets", "bytes", "unsent", "age"};
 constexpr std::array<const char*, 5> levels{"off", "info", "debug", "warning", "error"};
+constexpr int redraw = 12;  // ^L: something has written over it
 constexpr std::size_t kept_events = 2000;
 constexpr std::size_t listed_max = 500;
 constexpr Duration answer_limit = 3s;
@@ -130,7 +131,7 @@ class Screen {
 
   void set_level() {
     const auto answer = link_.ask({{"ask", "events"}, {"level", levels[level_]}}, answer_limit);
-    note_ = answer ? std::string{} : answer.error().text();
+    said_ = answer ? fmt::format("events: {}", levels[level_]) : answer.error().text();
   }
 
   void toggle_trace() {
@@ -143,11 +144,11 @@ class Screen {
         link_.ask({{"ask", "trace"}, {"pid", pid}, {"on", on}, {"bytes", options_.bytes_shown}},
                   answer_limit);
     if (!answer) {
-      note_ = answer.error().text();
+      said_ = answer.error().text();
       return;
     }
     on ? static_cast<void>(traced_.insert(pid)) : static_cast<void>(traced_.erase(pid));
-    note_ =
+    said_ =
         fmt::format("{} is {} traced{}", pid, on ? "being" : "not", on ? ": see events (4)" : "");
   }
 
@@ -174,7 +175,8 @@ class Screen {
       const attr_t look = table && at == selected_ ? A_REVERSE : A_NORMAL;
       put(row + i, marked(lines[first + at], table, at), look, width);
     }
-    if (height > 1) put(height - 1, foot(width), note_.empty() ? A_DIM : A_BOLD, width);
+    if (height > 1)
+      put(height - 1, foot(width), note_.empty() && said_.empty() ? A_DIM : A_BOLD, width);
     refresh();
   }
 
@@ -232,6 +234,7 @@ class Screen {
 
   std::string foot(std::size_t width) const {
     if (!note_.empty()) return fitted(note_, width);
+    if (!said_.empty()) return fitted(said_, width);
     std::string keys = "q quit  1-4 views";
     if (view_ == View::connections) keys += "  s sort  t trace";
     if (view_ == View::events) keys += "  e level  c clear";
@@ -251,6 +254,7 @@ class Screen {
     timeout(static_cast<int>(
         std::chrono::duration_cast<std::chrono::milliseconds>(options_.interval).count()));
     const int key = getch();
+    if (key != ERR && key != redraw) said_.clear();
     switch (key) {
       case 'q':
       case 3:  // ^C, where the terminal hands it on
@@ -277,7 +281,7 @@ class Screen {
       case 'c':
         events_.clear();
         break;
-      case 12:  // ^L: whatever has been written over it
+      case redraw:
         clearok(stdscr, TRUE);
         break;
       case 'p':
@@ -336,7 +340,8 @@ class Screen {
   std::size_t selected_ = 0;
   bool at_end_ = true;
   bool paused_ = false;
-  std::string note_;
+  std::string note_;  // what is wrong
+  std::string said_;  // what the last key did
   Json program_;
   Json figures_;
   Json before_;

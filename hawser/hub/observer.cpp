@@ -66,6 +66,8 @@ Result<Address> start_observer(System& system, const ObserverOptions& options) {
   server_options.unix_mode = 0600;
   server_options.framing = length_prefixed(4, {.maximum = detail::request_limit});
   server_options.max_connections = options.max_observers;
+  // Who waited would see nothing and not know why.
+  server_options.at_limit = AtLimit::close;
   server_options.drain_deadline = 1s;
   // What it is told of traced connections, which may be busy ones.
   server_options.mailbox = {.messages = 10'000, .overflow = MailboxOverflow::reject};

@@ -21,7 +21,7 @@ struct ObserverOptions {
   /// "unix:/run/user/1000/hawser/4242.sock". Its file has mode 0600; whoever connects must also be
   /// of this program's user, or root. A file that a program has left behind is taken over.
   std::string listen{};
-  /// Who may look at once; the next one waits for a place.
+  /// Who may look at once; the next one is closed at once.
   std::size_t max_observers = 8;
   /// Buses whose figures are shown.
   std::vector<std::string> buses{};

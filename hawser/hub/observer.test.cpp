@@ -68,7 +68,9 @@ class Observed {
     options.targets = TargetList("unix:/run/o.sock");
     options.framing = length_prefixed(4);
     options.reconnect_after_close = false;
-    const auto started = net.system->start(client<Looker>(name, options, &events));
+    ChildSpec spec = client<Looker>(name, options, &events);
+    spec.restart = Restart::temporary;
+    const auto started = net.system->start(std::move(spec));
     if (!started) throw std::runtime_error(started.error().text());
     return Ref<Looker>(*started);
   }
@@ -190,12 +192,15 @@ TEST(Observer, TracesOneConnectionUntilItIsToldNotToOrGoes) {
   const Pid pid = all->front().peer.port() == all->back().peer.port() ? Pid{} : all->front().pid;
   ASSERT_TRUE(pid);
   o.ask({{"ask", "trace"}, {"pid", pid.text()}, {"bytes", 4}});
+  o.net.run(1s);
+  o.events.clear();  // its own answer was already traced
   peer->send(framed("echo hello"));
   other->send(framed("echo hello"));
   o.net.run(1s);
   EXPECT_EQ(o.kinds("trace", "kind"), (std::vector<std::string>{"packet_in", "packet_out"}));
   EXPECT_EQ(o.kinds("trace", "what").front(), "10 bytes \"echo\"…");
   o.ask({{"ask", "trace"}, {"pid", pid.text()}, {"on", false}});
+  o.net.run(1s);
   o.events.clear();
   peer->send(framed("echo hello"));
   o.net.run(1s);

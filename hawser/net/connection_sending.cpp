@@ -31,7 +31,11 @@ BytesView view_of(const Payload& payload) { return payload.view(); }
 // ------------------------------------------------------------------------------------------
 
 Duration Connection::take_answer(Next&& next) {
-  if (next.sends()) transmit(next);
+  if (next.sends()) {
+    if (traced()) [[unlikely]]
+      trace_answer(next);
+    transmit(next);
+  }
   if (next.hibernates()) [[unlikely]]
     hibernate_ = true;
   if (next.stops()) [[unlikely]] {
@@ -125,8 +129,6 @@ void Connection::transmit(Next& next) {
     }
   };
   next.for_each_outgoing(append);
-  if (traced()) [[unlikely]]
-    trace_answer(next);
   if (!each_alone || packets == 1) [[likely]] {
     queued(before, *queue, packets);
     return;

@@ -15,8 +15,9 @@ BytesView view_of(BytesView bytes) { return bytes; }
 BytesView view_of(const Payload& payload) { return payload.view(); }
 }  // namespace
 
-/// The packets of an answer that has been queued.
+/// The packets of an answer; those that have to wait are traced when they go.
 void Connection::trace_answer(Next& next) {
+  if (diverts()) return;
   next.for_each_outgoing([this](Next::Outgoing& outgoing) {
     std::visit([this](const auto& bytes) { trace_packet(TraceKind::packet_out, view_of(bytes)); },
                outgoing);

@@ -161,13 +161,13 @@ Pid only_connection(NetWorld& net) {
 }
 
 TEST(NetTelemetry, Tcp_R_21_E_56_PacketsOfATracedConnectionAreEvents) {
+  std::vector<std::string> traced;
   NetWorld net;
   const Address at = net.serve<Scripted>({}, &net.events);
   auto peer = net.connect(at);
   peer->send(framed("echo before"));
   net.run(1s);
   const Pid pid = only_connection(net);
-  std::vector<std::string> traced;
   const auto into = [&traced](const TraceEvent& event) {
     traced.push_back(std::string(to_string(event.kind)) + " " + event.what);
   };
@@ -203,11 +203,11 @@ struct Secretive {
 };
 
 TEST(NetTelemetry, PacketsOfAHandlerWithSecretsShowTheirSizeOnly) {
+  std::vector<std::string> traced;  // its end is traced too
   NetWorld net;
   const Address at = net.serve<Secretive>({});
   auto peer = net.connect(at);
   net.run(1s);
-  std::vector<std::string> traced;
   ASSERT_TRUE(sys::trace(
       net.system->environment(), only_connection(net),
       TraceOptions().to([&](const TraceEvent& event) { traced.push_back(event.what); }).show(100)));

@@ -285,7 +285,7 @@ class Live(Folder):
             terminal.key("t")  # the first row: the oldest, which is not the observer's own
             terminal.until("is being traced")
             terminal.key("4")
-            terminal.until("nothing yet")
+            terminal.until("events (off)")
             one.sendall(framed(b"hello"))
             terminal.until("packet_in: 5 bytes")
             terminal.until("packet_out: 5 bytes")
