@@ -139,7 +139,8 @@ int give_orders(ObserveLink& link, const ObserveOptions& options) {
   return success;
 }
 
-int observe(const ObserveOptions& options) {
+int observe(ObserveOptions options) {
+  options.screen.interval = std::max(options.screen.interval, Duration(10ms));
   const auto address = address_of(options.where);
   if (!address) return fail(address.error());
   ObserveLink link(*address);
@@ -173,7 +174,7 @@ void add_observe_command(CLI::App& app, const Chosen& chosen) {
   table->add_flag("once", options->once, "print one snapshot as text, and end");
   table->add_flag("json", options->json, "the same as JSON (docs/observation.md)");
   table->add_duration("interval", options->screen.interval,
-                      "between two looks; --once: over which rates are taken");
+                      "between two looks, 10ms or more; --once: over which rates are taken");
   table->add_choice<std::string>(
       "by", options->by,
       {{"packets", "packets"}, {"bytes", "bytes"}, {"unsent", "unsent"}, {"age", "age"}},
