@@ -310,7 +310,7 @@ class Connection : public Process,
   Result<void> transmit_diverted(Payload packet, detail::WriteDone* done);
   void divert_answer(Next& next);
   void send_rest() noexcept;
-  Result<void> encode_one(Next::Outgoing& outgoing, SendQueue& queue) const;
+  Result<void> encode_one(const Next::Outgoing& outgoing, SendQueue& queue) const;
   SendQueue* open_queue();
   void queued(std::size_t before, SendQueue& queue, std::uint64_t packets);
   void settle_sent(std::size_t before, SendQueue& queue, std::uint64_t packets);

@@ -95,11 +95,16 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
       options().packets_per_turn -
       (whole_turn ? std::min(turn_packets_, options().packets_per_turn - 1) : 0U);
   AnswerBatch batch(*this);
+  BytesView packet;
+  bool whole = cut.kind == Cut::Kind::packet;
+  if (whole) {
+    packet = bytes.substr(cut.offset, cut.size);
+    bytes.remove_prefix(cut.consumed);
+  }
   for (;;) {
-    if (cut.kind == Cut::Kind::packet) [[likely]] {
+    if (whole) [[likely]] {
       ++packets;
-      timeout = deliver_one(Packet(bytes.substr(cut.offset, cut.size)));
-      bytes.remove_prefix(cut.consumed);
+      timeout = deliver_one(Packet(packet));
       if (over()) break;
       if (held_ != 0 || packets == limit) [[unlikely]] {
         if ((held_ & hold_transport) != 0) {
@@ -115,7 +120,16 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
         keep(bytes, kept);
         break;
       }
-      cut = framing().cut(bytes);
+      if (framing().take(bytes, packet)) [[likely]]
+        continue;
+      const Cut next = framing().cut(bytes);
+      whole = next.kind == Cut::Kind::packet;
+      if (whole) {
+        packet = bytes.substr(next.offset, next.size);
+        bytes.remove_prefix(next.consumed);
+      } else {
+        cut = next;
+      }
       continue;
     }
     if (cut.kind == Cut::Kind::need_more) {
