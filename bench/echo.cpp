@@ -237,12 +237,9 @@ class ScenarioRun {
 }  // namespace
 
 std::vector<Scenario> known_scenarios() {
-  return {{"64x1", Load::echo, 64, 1},
-          {"1000x1", Load::echo, 1000, 1},
-          {"64x16", Load::echo, 64, 16},
-          {"15000x1", Load::echo, 15000, 1},
-          {"idle", Load::idle, 0, 0},
-          {"accept-close", Load::churn, 64, 1},
+  return {{"64x1", Load::echo, 64, 1},   {"1000x1", Load::echo, 1000, 1},
+          {"64x16", Load::echo, 64, 16}, {"15000x1", Load::echo, 15000, 1},
+          {"idle", Load::idle, 0, 0},    {"accept-close", Load::churn, 64, 1},
           {"burst", Load::burst, 0, 0}};
 }
 

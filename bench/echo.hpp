@@ -20,8 +20,8 @@ namespace hawser::bench {
 /// A program that echoes length-prefixed packets and prints a ready line (see parse_ready).
 struct ServerSpec {
   std::string name{};
-  std::string command{};  ///< as for split_command
-  bool floor = false;     ///< a bare loop: ratios are taken to the cheapest of these
+  std::string command{};    ///< as for split_command
+  bool floor = false;       ///< a bare loop: ratios are taken to the cheapest of these
   Wire wire = Wire::plain;  ///< what it speaks
 };
 

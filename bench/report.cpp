@@ -191,10 +191,10 @@ std::string to_table(const EchoReport& report) {
     std::size_t width = 8;
     for (const auto& server : outcome.servers) width = std::max(width, server.name.size() + 2);
     out += fmt::format("\n{}\n", title(outcome.scenario));
-    out +=
-        fmt::format("  {}\n", load == Load::idle    ? "user memory of the server, bytes per connection"
-                              : load == Load::burst ? "user memory of the server, afterwards to idle"
-                                                    : fmt::format("server CPU, {}", unit_of(load)));
+    out += fmt::format("  {}\n",
+                       load == Load::idle    ? "user memory of the server, bytes per connection"
+                       : load == Load::burst ? "user memory of the server, afterwards to idle"
+                                             : fmt::format("server CPU, {}", unit_of(load)));
     out += fmt::format("  {:<{}}  {:>9}  {:>9}  {:>9}  {:>6}", "server", width, "median", "lowest",
                        "highest", "ratio");
     if (load == Load::idle) {

@@ -28,8 +28,8 @@ struct Burst {
     open = fleet.size();
     for (std::size_t i = 0; i < fleet.size(); ++i) {
       checkers.emplace_back(static_cast<std::uint32_t>(i), plan.payload);
-      if (auto watched = watch(epoll.get(), fleet[i].socket.get(),
-                               EPOLLIN | EPOLLOUT | EPOLLRDHUP, i);
+      if (auto watched =
+              watch(epoll.get(), fleet[i].socket.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP, i);
           !watched) {
         return watched;
       }
@@ -43,7 +43,8 @@ struct Burst {
     std::array<epoll_event, 256> events;
     Instant progress = now();
     while (open != 0) {
-      const int count = epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 100);
+      const int count =
+          epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 100);
       if (count < 0 && errno != EINTR) return std::unexpected(system_error(errno, "burst"));
       if (count > 0) progress = now();
       if (now() - progress > plan.stall)

@@ -144,8 +144,7 @@ class ClosedLoop {
         if (auto sent = send_packets(connection, *echoed, at); !sent) return sent;
       }
       // A short read has emptied the socket; what comes later is a new edge, and so is an end.
-      if (drained && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0)
-        return {};
+      if (drained && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return {};
     }
   }
 

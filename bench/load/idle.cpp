@@ -13,7 +13,7 @@ namespace hawser::bench {
 namespace {
 
 constexpr int window_milliseconds = 100;
-constexpr Duration quiet = 1ms;           // less CPU time than this in a window is no work
+constexpr Duration quiet = 1ms;  // less CPU time than this in a window is no work
 
 constexpr std::size_t longest_greeting = 4096;
 

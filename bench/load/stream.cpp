@@ -48,8 +48,7 @@ Result<Stream> Stream::open(Wire wire, const TlsClients& clients, int fd, Durati
     if (!tls) return std::unexpected(tls.error());
     stream.tls_.emplace(std::move(*tls));
   } else if (wire == Wire::websocket) {
-    if (auto upgraded = stream.upgrade(stall); !upgraded)
-      return std::unexpected(upgraded.error());
+    if (auto upgraded = stream.upgrade(stall); !upgraded) return std::unexpected(upgraded.error());
   }
   return stream;
 }

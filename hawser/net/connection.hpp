@@ -293,7 +293,8 @@ class Connection : public Process,
   bool over() const noexcept { return stopping() || (held_ & hold_over) != 0; }
   void receive(BytesView bytes);
   void receive_rest_of_packet(BytesView bytes);
-  void deliver_packets(BytesView bytes, Cut cut, bool kept);
+  void deliver_packets(BytesView bytes, const Cut& cut, bool kept);
+  void leave_uncut(BytesView bytes, const Cut& cut, bool kept);
   Duration deliver_one(Packet packet);
   void deliver_kept();
   void keep(BytesView bytes, bool kept);

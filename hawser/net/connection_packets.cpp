@@ -85,7 +85,7 @@ void Connection::receive_rest_of_packet(BytesView bytes) {
 }
 
 /// `kept`: the bytes lie in kept_ and `cut` is the first of them.
-void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
+void Connection::deliver_packets(BytesView bytes, const Cut& cut, bool kept) {
   Duration timeout = Duration::max();  // the last packet's answer counts, as if each came alone
   std::uint64_t packets = 0;
   bool pushed = false;
@@ -124,20 +124,15 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
         continue;
       const Cut next = framing().cut(bytes);
       whole = next.kind == Cut::Kind::packet;
-      if (whole) {
-        packet = bytes.substr(next.offset, next.size);
-        bytes.remove_prefix(next.consumed);
-      } else {
-        cut = next;
+      if (!whole) {
+        leave_uncut(bytes, next, kept);
+        break;
       }
+      packet = bytes.substr(next.offset, next.size);
+      bytes.remove_prefix(next.consumed);
       continue;
     }
-    if (cut.kind == Cut::Kind::need_more) {
-      keep(bytes, kept);
-      await_rest(cut);
-    } else {
-      give_up(Reason::protocol_error(framing().fault(bytes)), false);
-    }
+    leave_uncut(bytes, cut, kept);
     break;
   }
   packets_in_ += packets;
@@ -152,6 +147,16 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
   }
   if (hibernate_) [[unlikely]]
     hibernate();
+}
+
+/// There is no whole packet in `bytes`, and `cut` says why.
+void Connection::leave_uncut(BytesView bytes, const Cut& cut, bool kept) {
+  if (cut.kind == Cut::Kind::need_more) {
+    keep(bytes, kept);
+    await_rest(cut);
+  } else {
+    give_up(Reason::protocol_error(framing().fault(bytes)), false);
+  }
 }
 
 /// One packet to the handler, or to the task that waits for it.

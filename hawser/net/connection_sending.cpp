@@ -163,6 +163,7 @@ Result<void> Connection::append_one(const Bytes& packet, detail::WriteDone* done
   queued(before, *queue, 1);
   if (done != nullptr) {
     if (batch_ != nullptr) batch_->settle();  // so that bytes_out_ is up to date
+    if (stack_ != nullptr) stack_->settle_wire();
     add_receipt(bytes_out_, std::move(*done));
   }
   return {};
