@@ -1,10 +1,24 @@
 #!/usr/bin/env escript
-%% Erlang's ssl with {packet, N}: `client PORT WIDTH VERSION CA CERTIFICATE KEY` says "ok" when all is
+%% Erlang's ssl with {packet, N}: `client CA CERTIFICATE KEY [PORT WIDTH VERSION]…` says "ok" when all is
 %% well; `server WIDTH VERSION CA CERTIFICATE KEY` prints its port and echoes.
 -mode(compile).
 
-main(["client", Port, Width, Version, Ca, Certificate, Key]) ->
+main(["client", Ca, Certificate, Key | Servers]) ->
     {ok, _} = application:ensure_all_started(ssl),
+    clients(Ca, Certificate, Key, Servers),
+    io:format("ok~n");
+main(["server", Width, Version, Ca, Certificate, Key]) ->
+    {ok, _} = application:ensure_all_started(ssl),
+    Options = [{verify, verify_peer}, {fail_if_no_peer_cert, true}, {reuseaddr, true},
+               {ip, {127, 0, 0, 1}}, {alpn_preferred_protocols, [<<"echo/1">>]}
+               | options(Width, Version, Ca, Certificate, Key)],
+    {ok, Listener} = ssl:listen(0, Options),
+    {ok, {_, Port}} = ssl:sockname(Listener),
+    io:format("port ~b~n", [Port]),
+    accept(Listener).
+
+clients(_, _, _, []) -> ok;
+clients(Ca, Certificate, Key, [Port, Width, Version | Servers]) ->
     Options = [{verify, verify_peer}, {server_name_indication, "localhost"}, {depth, 2},
                {alpn_advertised_protocols, [<<"none">>, <<"echo/1">>]}
                | options(Width, Version, Ca, Certificate, Key)],
@@ -20,16 +34,7 @@ main(["client", Port, Width, Version, Ca, Certificate, Key]) ->
     ok = ssl:send(Socket, <<"active">>),
     receive {ssl, Socket, <<"active">>} -> ok after 60000 -> exit(no_echo) end,
     ok = ssl:close(Socket),
-    io:format("ok~n");
-main(["server", Width, Version, Ca, Certificate, Key]) ->
-    {ok, _} = application:ensure_all_started(ssl),
-    Options = [{verify, verify_peer}, {fail_if_no_peer_cert, true}, {reuseaddr, true},
-               {ip, {127, 0, 0, 1}}, {alpn_preferred_protocols, [<<"echo/1">>]}
-               | options(Width, Version, Ca, Certificate, Key)],
-    {ok, Listener} = ssl:listen(0, Options),
-    {ok, {_, Port}} = ssl:sockname(Listener),
-    io:format("port ~b~n", [Port]),
-    accept(Listener).
+    clients(Ca, Certificate, Key, Servers).
 
 options(Width, Version, Ca, Certificate, Key) ->
     [binary, {packet, list_to_integer(Width)}, {active, false}, {versions, [list_to_atom(Version)]},

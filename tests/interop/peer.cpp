@@ -3,9 +3,9 @@
 //
 //   peer connect|serve address=HOST:PORT [KEY=VALUE…]
 //
-// A client sends `packets` packets of `size` bytes, takes their echoes, and does so again on `rounds`
-// connections; it prints what each stood on. A server answers "info" with the same, and echoes
-// everything else.
+// A client sends `packets` packets of `size` bytes, takes their echoes, and does so again on
+// `rounds` connections; it prints what each stood on. A server answers "info" with the same, and
+// echoes everything else.
 #include <hawser/hawser.hpp>
 
 #include <fmt/format.h>
@@ -93,7 +93,8 @@ class Caller {
     done_ = 0;
     std::printf("connected %s\n", story(connection()).c_str());
     Next next;
-    for (std::size_t i = 0; i < plan_.packets; ++i) static_cast<void>(std::move(next).send(packet(i)));
+    for (std::size_t i = 0; i < plan_.packets; ++i)
+      static_cast<void>(std::move(next).send(packet(i)));
     return next;
   }
   Next handle_packet(Packet got) {
