@@ -298,7 +298,8 @@ class Connection : public Process,
   bool over() const noexcept { return stopping() || (held_ & hold_over) != 0; }
   void receive(BytesView bytes);
   void receive_rest_of_packet(BytesView bytes);
-  void deliver_packets(BytesView bytes, Cut cut, bool kept);
+  void deliver_packets(BytesView bytes, const Cut& cut, bool kept);
+  void leave_uncut(BytesView bytes, const Cut& cut, bool kept);
   Duration deliver_one(Packet packet);
   void deliver_kept();
   void keep(BytesView bytes, bool kept);
@@ -316,7 +317,7 @@ class Connection : public Process,
   Result<void> transmit_diverted(Payload packet, detail::WriteDone* done);
   void divert_answer(Next& next);
   void send_rest() noexcept;
-  Result<void> encode_one(Next::Outgoing& outgoing, SendQueue& queue) const;
+  Result<void> encode_one(const Next::Outgoing& outgoing, SendQueue& queue) const;
   SendQueue* open_queue();
   void queued(std::size_t before, SendQueue& queue, std::uint64_t packets);
   void settle_sent(std::size_t before, SendQueue& queue, std::uint64_t packets);

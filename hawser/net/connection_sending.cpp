@@ -96,7 +96,7 @@ void Connection::settle_sent(std::size_t before, SendQueue& queue, std::uint64_t
   stack_->flush();
 }
 
-Result<void> Connection::encode_one(Next::Outgoing& outgoing, SendQueue& queue) const {
+Result<void> Connection::encode_one(const Next::Outgoing& outgoing, SendQueue& queue) const {
   if (const auto* text = std::get_if<std::string>(&outgoing))
     return framing().encode(BytesView(*text), queue);
   if (const auto* borrowed = std::get_if<BytesView>(&outgoing))
@@ -112,6 +112,13 @@ void Connection::transmit(Next& next) {
   if (sending_ended_) throw std::logic_error("a packet was sent after end_sending()");
   if (diverts()) [[unlikely]] {
     divert_answer(next);
+    return;
+  }
+  if (batch_ != nullptr && next.only_outgoing() != nullptr) [[likely]] {
+    const Result<void> encoded = encode_one(*next.only_outgoing(), batch_->queue());
+    if (!encoded) [[unlikely]]
+      throw std::length_error(encoded.error().detail);
+    batch_->added(1);
     return;
   }
   SendQueue* queue = open_queue();
@@ -165,6 +172,7 @@ Result<void> Connection::append_one(const Bytes& packet, detail::WriteDone* done
   queued(before, *queue, 1);
   if (done != nullptr) {
     if (batch_ != nullptr) batch_->settle();  // so that bytes_out_ is up to date
+    if (stack_ != nullptr) stack_->settle_wire();
     add_receipt(bytes_out_, std::move(*done));
   }
   return {};

@@ -42,10 +42,11 @@ void Connection::transports_ready() {
 void Connection::transport_delivered(BytesView bytes) {
   if (over()) return;
   if (!reads()) throw std::logic_error("a transport delivered bytes while it was held");
-  if (!bytes.empty()) {
+  if (framing().is_whole() && kept_.empty() && bytes.size() <= framing().maximum()) {
+    const Cut all = Cut::packet(0, bytes.size(), bytes.size());
+    as_callback("handle_packet", [&] { deliver_packets(bytes, all, false); });
+  } else if (!bytes.empty()) {
     receive(bytes);
-  } else if (framing().is_whole()) {
-    as_callback("handle_packet", [&] { deliver_packets(bytes, Cut::packet(0, 0, 0), false); });
   }
 }
 

@@ -60,7 +60,11 @@ BytesView WebSocketTransport::consume(BytesView in) {
     if (!in_frame_) {
       if (in.empty()) return {};
       went = read_frame_head(in, *scratch);
-    } else if (in.empty() && payload_done_ < head_.length && !inflate_pending_) {
+      if (went == Went::out_of_bytes) return {};
+      if (went == Went::stopped) continue;
+    }
+    // Only a delivery can bring a hold or the end.
+    if (in.empty() && payload_done_ < head_.length && !inflate_pending_) {
       return {};
     } else if (head_.control()) {
       went = read_control(in);

@@ -86,6 +86,14 @@ void WebSocketTransport::send(SendQueue& plain) {
     return;
   }
   if (plain.empty() && settings_->stream) return;
+  if (plain.size() <= FrameHead::longest_short && !deflate_.on && is_server()) {
+    SendQueue& below = *link_->below();
+    const FrameHead head{.opcode = outgoing_text_ ? text : binary, .length = plain.size()};
+    below.commit(FrameCodec::write_short(head, below.prepare(FrameHead::longest)));
+    below.splice(plain);
+    link_->flush();
+    return;
+  }
   ScratchLease scratch;
   if (!deflate_.on || !deflate_.compress || plain.size() < settings_->deflate.minimum_size ||
       !write_compressed(plain, *scratch)) {
