@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "observation.hpp"
+#include "serve_sockets.hpp"
 #include "serve_transports.hpp"
 
 #include <hawser/net/module/module_server.hpp>
@@ -33,6 +34,7 @@ struct Echo {
 
 struct ServeOptions {
   std::string listen = "127.0.0.1:7007";
+  std::string handover{};
   unsigned length_bytes = 2;
   std::uint64_t packet_limit = 0;
   ServeTransports transports{};
@@ -48,6 +50,10 @@ int serve(ServeOptions options, const std::string& name,
   const auto limit = static_cast<std::size_t>(options.packet_limit);
   if (auto applied = apply_transports(options.transports, limit, options.server); !applied)
     return print_failure("serve " + name, applied.error().text());
+  // Before any thread is there: it reads and removes environment variables.
+  auto sockets = ServeSockets::gather(options.listen, options.handover, name);
+  if (!sockets) return print_failure("serve " + name, sockets.error().text());
+  options.server.sockets = sockets->exchange();
   options.server.drain_deadline = connections_drain(options.system);
   hold_signals(options.system.reload_on_hangup);
   System system(options.system);
@@ -58,6 +64,8 @@ int serve(ServeOptions options, const std::string& name,
     return print_failure("serve " + name, started.error().text());
   const auto status = server_status(system, name);
   if (!status) return print_failure("serve " + name, status.error().text());
+  if (auto serving = sockets->serving(system, system.log()); !serving)
+    return print_failure("serve " + name, serving.error().text());
   listening.insert(listening.begin(), {"packet", status->address});
   print_ready(system, listening);
   return system.run();
@@ -95,8 +103,12 @@ int serve_module(ServeOptions options, const std::string& path, ModuleOptions mo
 /// What every server takes; `lengths` are the choices of --length-bytes.
 void add_options(OptionTable& table, ServeOptions& options,
                  std::vector<std::pair<std::string, unsigned>> lengths) {
-  table.add("listen", "ADDRESS", options.listen, "where to listen; port 0 takes a free one",
-            read_listen_address(options.listen));
+  table.add("listen", "ADDRESS", options.listen,
+            "where to listen; port 0 takes a free one; systemd:NAME or fd:N inherits a socket",
+            read_serve_address(options.listen));
+  table.add_text("handover", "PATH", options.handover,
+                 "take the listening socket over from the program that serves this Unix socket, "
+                 "if there is one; then serve it for the next");
   table.add_choice("length-bytes", options.length_bytes, std::move(lengths),
                    "bytes of the length before each packet, the high one first");
   table.add_size("packet-limit", options.packet_limit,

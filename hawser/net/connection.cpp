@@ -5,6 +5,7 @@
 #include <hawser/base/log.hpp>
 #include <hawser/net/detail/answer_batch.hpp>
 #include <hawser/net/detail/connection_rare.hpp>
+#include <hawser/net/detail/file_transfer.hpp>
 #include <hawser/net/trace_points.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
@@ -310,6 +311,10 @@ Result<Address> Connection::local() const { return scheduler().engine().local(so
 Result<PeerCredentials> Connection::peer_credentials() const {
   return scheduler().engine().peer_credentials(socket_);
 }
+Result<void> Connection::change_socket(const StreamChanges& changes) {
+  return scheduler().engine().change_stream(socket_, changes);
+}
+void Connection::uncount() { group_->uncount(*this); }
 std::size_t Connection::unsent() const {
   return scheduler().engine().unsent(socket_) + (stack_ == nullptr ? 0 : stack_->staged());
 }
@@ -353,6 +358,7 @@ void Connection::release_resources(const Reason& reason) noexcept {
   if (rare_ != nullptr) {
     rare_->receipts.clear();  // whoever waited learns it from the end of the process
     rare_->receiver = nullptr;
+    rare_->file.reset();
   }
   if (!attached_) {
     if (rare_ != nullptr) rare_->waiting.clear();
@@ -410,6 +416,7 @@ void Connection::detach(const Reason& reason) {
           std::unexpected(Error{ErrorKind::closed, 0, "receive", reason.text()}));
     const Error lost{ErrorKind::closed, 0, "send",
                      "the connection was lost before the packet was written: " + reason.text()};
+    if (const auto file = std::exchange(rare_->file, nullptr)) file->done(std::unexpected(lost));
     while (!rare_->receipts.empty()) {
       auto done = std::move(rare_->receipts.front().done);
       rare_->receipts.pop_front();

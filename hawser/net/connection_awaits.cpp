@@ -86,4 +86,16 @@ void SendAwaiter::await_suspend(std::coroutine_handle<> coroutine) {
   connection_.write_packet(packet_, std::move(done));  // may resume at once: last
 }
 
+void FileAwaiter::await_suspend(std::coroutine_handle<> coroutine) {
+  waiter_.enlist(connection_, coroutine, this);
+  connection_.send_file(
+      std::move(file_),  // may resume at once: last
+      [process = static_cast<Process*>(&connection_), id = waiter_.id()](Result<void> written) {
+        Waiter* waiter = process->find_waiter(id);
+        if (waiter == nullptr) return;
+        static_cast<FileAwaiter*>(waiter->context())->result_ = std::move(written);
+        waiter->resume();
+      });
+}
+
 }  // namespace hawser

@@ -192,7 +192,7 @@ void Connection::write_packet(const Payload& packet, detail::WriteDone done) {
 // ---------------------------------------------------------------------------------
 
 Connection::WaitingLimits Connection::waiting_limits() const noexcept {
-  if ((diverted_ & divert_handshake) != 0)
+  if ((diverted_ & (divert_handshake | divert_file)) != 0)
     return {SIZE_MAX, options().send_limit, QueueOverflow::reject, "send_limit"};
   return {options().slow_packets, options().send_limit,
           options().slow_peer == SlowPeer::drop_oldest ? QueueOverflow::drop_oldest

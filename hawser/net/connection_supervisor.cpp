@@ -70,7 +70,9 @@ void ConnectionSupervisor::tell_monitor(Message message) const {
 void ConnectionSupervisor::handle_cast(StartConnection message) {
   if (draining_) return;  // socket and permit go with the message
   message.permit.pass_on();
-  SpawnOptions spawn{.parent = self().pid(), .mailbox = settings_.mailbox};
+  SpawnOptions spawn{.parent = self().pid(),
+                     .mailbox = settings_.mailbox,
+                     .report_crashes = server_->options.crash_reports};
   if (server_->options.name_connections)
     spawn.name =
         fmt::format("{}/{}.{}", server_->name, self().process().scheduler().number(), ++named_);

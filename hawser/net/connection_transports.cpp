@@ -107,6 +107,7 @@ void Connection::push_transport(std::unique_ptr<Transport> transport) {
   if (transport == nullptr) throw std::invalid_argument("push_transport takes a transport");
   if (!attached_ || over()) throw std::logic_error("push_transport on a connection that is over");
   if (sending_ended_) throw std::logic_error("push_transport after end_sending()");
+  if (sends_file()) throw std::logic_error("push_transport while a file is being sent");
   if (handshaking_ || (rare_ != nullptr && rare_->pushed != nullptr))
     throw std::logic_error("push_transport while another transport is in its handshake");
   rare().pushed = std::move(transport);

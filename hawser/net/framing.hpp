@@ -123,6 +123,8 @@ class Framing {
   std::size_t maximum() const noexcept { return maximum_; }
   /// Packets are what the transport says they are.
   bool is_whole() const noexcept { return kind_ == Kind::whole; }
+  /// The user's own (CustomFraming): its code may come from a shared object.
+  bool is_custom() const noexcept { return kind_ == Kind::custom; }
   /// "length_prefixed(2)", for logs and the observer.
   std::string text() const;
   /// What is wrong with the arguments it was made of; for whoever checks options.

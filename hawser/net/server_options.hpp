@@ -201,6 +201,9 @@ struct ServerOptions {
   bool name_connections = false;
   /// Traces each connection from its start on, as sys::trace does.
   bool trace_connections = false;
+  /// The log line of a connection whose handler throws. Off: that it crashed is still in its reason
+  /// and in ServerStatus::ended.
+  bool crash_reports = true;
   /// How the server's parts are restarted: not simple_one_for_one.
   Strategy strategy = Strategy::one_for_one;
   /// Restarts of the listener (it never ends for what a peer does) before the server gives up.

@@ -168,6 +168,7 @@ void Process::finish(Reason reason) noexcept {
   const bool initialised = state_ == State::running;
   state_ = State::ended;
   const bool call_terminate = initialised && !by_force_;
+  Reason happened = reason;
   std::string state;
   {
     const CurrentProcess current(*this, "terminate");
@@ -177,9 +178,10 @@ void Process::finish(Reason reason) noexcept {
       // As in OTP, a crash in terminate is the reason from here on.
       stop_requested_ = false;
       crash_from_current_exception();
-      reason = stop_reason_;
+      happened = reason = stop_reason_;
     }
-    if (reason.kind() == Reason::Kind::crash) state = state_for_report();
+    // A crash is reported as what it was, whatever terminate makes of it for others.
+    if (happened.kind() == Reason::Kind::crash && reports_crash_) state = state_for_report();
     release_resources(reason);
     if (extras_ != nullptr) {
       extras_->tasks.clear();  // before the handler, whose members they use
@@ -192,7 +194,7 @@ void Process::finish(Reason reason) noexcept {
     }
     destroy_handler();
   }
-  if (reason.kind() == Reason::Kind::crash) report_crash(reason, state);
+  if (happened.kind() == Reason::Kind::crash && reports_crash_) report_crash(happened, state);
   if (traced_) {
     trace(TraceKind::end, reason.text());
     stop_tracing();

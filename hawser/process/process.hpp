@@ -266,7 +266,8 @@ class Process {
   virtual void deliver_timer(std::string_view name) { count_unexpected(name); }
   /// The handler's terminate(reason): called once, for every end of a process whose init came
   /// through, but for kill(). (One that ends because a linked process was killed has it called.)
-  virtual void terminate_handler(const Reason& reason) = 0;
+  /// What it answers, if it answers a Reason, is what links, monitors and supervisors are told.
+  virtual void terminate_handler(Reason& reason) = 0;
   /// The handler goes, before anybody is told of the end.
   virtual void destroy_handler() noexcept = 0;
   /// The process has ended: a connection closes its socket here. Before links are told.
@@ -344,6 +345,7 @@ class Process {
   bool traced_ = false;
   bool timeout_armed_ = false;
   bool by_force_ = false;  // no terminate
+  bool reports_crash_ = true;
   Reason stop_reason_;
   Pid parent_;  // linked at spawn; its exit is ours, our exit it is told
   Instant started_;

@@ -377,6 +377,7 @@ Result<Pid> Scheduler::spawn(std::unique_ptr<Process> owned, const SpawnOptions&
   ++live_;
   ++depth_;  // keeps `process` in memory while its end is looked at below
   process.parent_ = options.parent;
+  process.reports_crash_ = options.report_crashes;
   if (options.trace != nullptr) process.trace_with(options.trace);
   process.run_callback("init", [&process] { process.initialise(); });
   Result<Pid> result = pid;

@@ -41,6 +41,8 @@ struct SpawnOptions {
   MailboxLimit mailbox{};
   /// Traced from before init on. See sys::trace.
   std::shared_ptr<const TraceOptions> trace{};
+  /// False: a crash of it is told to links, monitors and supervisors as ever, but not to the log.
+  bool report_crashes = true;
 };
 
 struct SchedulerOptions {

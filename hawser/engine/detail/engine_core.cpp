@@ -476,6 +476,17 @@ Result<Address> EngineCore::local(SocketId id) const {
   return native_local(socket->number);
 }
 
+Result<void> EngineCore::change_stream(SocketId id, const StreamChanges& changes) {
+  const Socket* socket = find_owned(id, SocketKind::stream);
+  if (socket == nullptr) return stale("change stream");
+  if (const auto faults = changes.faults(); !faults.empty()) {
+    std::string text = faults.front();
+    for (std::size_t i = 1; i < faults.size(); ++i) text += "; " + faults[i];
+    return std::unexpected(Error{ErrorKind::invalid_argument, 0, "change stream", std::move(text)});
+  }
+  return native_change(socket->number, changes);
+}
+
 Result<PeerCredentials> EngineCore::peer_credentials(SocketId id) const {
   const Socket* socket = find_owned(id, SocketKind::stream);
   if (socket == nullptr) return stale("peer credentials");

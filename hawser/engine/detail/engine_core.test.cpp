@@ -92,6 +92,7 @@ class ScriptedEngine final : public EngineCore {
   Result<void> transmit_datagram(Socket&, const Address&, BytesView) override { return {}; }
   Result<Address> native_peer(int) const override { return Address{}; }
   Result<Address> native_local(int) const override { return Address{}; }
+  Result<void> native_change(int, const StreamChanges&) override { return {}; }
   void wait_and_collect(Instant until) override {
     waited_until = until;
     set_now(clock);

@@ -38,6 +38,14 @@ bool set_flag(int number, int level, int name, int value = 1) noexcept {
   return ::setsockopt(number, level, name, &value, sizeof value) == 0;
 }
 
+// What the kernel takes, rounded up: nobody shall be given up sooner than was asked.
+int in_seconds(Duration time) {
+  return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+int in_milliseconds(Duration time) {
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(time).count());
+}
+
 /// What went wrong, in words, and what to do about it; "" where the system's own words must do.
 std::string explanation(int code, std::string_view operation, const Address& address) {
   const std::string at = address.text();
@@ -280,9 +288,43 @@ Result<BoundSocket> open_datagram_socket(const Address& bind, const DatagramOpti
 
 void set_stream_options(int number, const StreamOptions& options) noexcept {
   if (options.no_delay) set_flag(number, IPPROTO_TCP, TCP_NODELAY);
-  if (options.keep_alive) set_flag(number, SOL_SOCKET, SO_KEEPALIVE);
+  if (options.keep_alive) {
+    // Before it is switched on, so that its timer is armed with what holds.
+    set_flag(number, IPPROTO_TCP, TCP_KEEPIDLE, in_seconds(options.keep_alive_idle));
+    set_flag(number, IPPROTO_TCP, TCP_KEEPINTVL, in_seconds(options.keep_alive_interval));
+    set_flag(number, IPPROTO_TCP, TCP_KEEPCNT, options.keep_alive_probes);
+    set_flag(number, SOL_SOCKET, SO_KEEPALIVE);
+  }
+  if (options.user_timeout > Duration::zero())
+    set_flag(number, IPPROTO_TCP, TCP_USER_TIMEOUT, in_milliseconds(options.user_timeout));
   if (options.send_buffer > 0) set_flag(number, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
   if (options.receive_buffer > 0) set_flag(number, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+}
+
+Result<void> change_stream_options(int number, const StreamChanges& changes) {
+  Result<void> result;
+  const auto set = [&](const char* name, int level, int option, std::optional<int> value) {
+    if (!result || !value || set_flag(number, level, option, *value)) return;
+    // A Unix stream knows nothing of TCP, and needs it not.
+    if (level == IPPROTO_TCP && (errno == EOPNOTSUPP || errno == ENOPROTOOPT)) return;
+    result = std::unexpected(system_error(errno, "change stream", name));
+  };
+  const auto flag = [](std::optional<bool> on) {
+    return on ? std::optional<int>(*on ? 1 : 0) : std::nullopt;
+  };
+  const auto length = [](std::optional<Duration> time, int (*in)(Duration)) {
+    return time ? std::optional<int>(in(*time)) : std::nullopt;
+  };
+  set("no_delay", IPPROTO_TCP, TCP_NODELAY, flag(changes.no_delay));
+  set("keep_alive_idle", IPPROTO_TCP, TCP_KEEPIDLE, length(changes.keep_alive_idle, in_seconds));
+  set("keep_alive_interval", IPPROTO_TCP, TCP_KEEPINTVL,
+      length(changes.keep_alive_interval, in_seconds));
+  set("keep_alive_probes", IPPROTO_TCP, TCP_KEEPCNT, changes.keep_alive_probes);
+  set("user_timeout", IPPROTO_TCP, TCP_USER_TIMEOUT, length(changes.user_timeout, in_milliseconds));
+  set("keep_alive", SOL_SOCKET, SO_KEEPALIVE, flag(changes.keep_alive));
+  set("send_buffer", SOL_SOCKET, SO_SNDBUF, changes.send_buffer);
+  set("receive_buffer", SOL_SOCKET, SO_RCVBUF, changes.receive_buffer);
+  return result;
 }
 
 namespace {

@@ -32,6 +32,9 @@ Result<BoundSocket> open_datagram_socket(const Address& bind, const DatagramOpti
 /// Sets what the kernel lets be set; Unix sockets have no TCP_NODELAY and that is no error.
 void set_stream_options(int number, const StreamOptions& options) noexcept;
 
+/// Changes options of an open stream; the error names the one that the kernel refused.
+Result<void> change_stream_options(int number, const StreamChanges& changes);
+
 /// Not connected is "closed"; an unnamed Unix peer is no address.
 Result<Address> peer_address(int number);
 Result<Address> local_address(int number);

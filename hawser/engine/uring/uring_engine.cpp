@@ -122,6 +122,9 @@ class UringEngine final : public EngineCore {
   }
   Result<Address> native_peer(int number) const override { return peer_address(number); }
   Result<Address> native_local(int number) const override { return local_address(number); }
+  Result<void> native_change(int number, const StreamChanges& changes) override {
+    return change_stream_options(number, changes);
+  }
   Result<PeerCredentials> native_credentials(int number) const override {
     return detail::peer_credentials(number);
   }

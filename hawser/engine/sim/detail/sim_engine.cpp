@@ -241,6 +241,11 @@ Result<Address> SimEngine::native_local(int number) const {
   return universe_.streams.local(host_, number);
 }
 
+Result<void> SimEngine::native_change(int number, const StreamChanges& changes) {
+  if (dead_) return host_is_down("change stream");
+  return universe_.streams.change(host_, number, changes);
+}
+
 Result<PeerCredentials> SimEngine::native_credentials(int number) const {
   if (dead_) return host_is_down("peer credentials");
   return universe_.streams.credentials(host_, number);
