@@ -101,7 +101,7 @@ void Crowd::come() {
 /// False at the end of what comes.
 bool Crowd::read(Client& client) {
   char buffer[16384];
-  const std::size_t most = client.manner == Manner::slow_reader ? 2048 : sizeof buffer;
+  const std::size_t most = client.manner == Manner::slow_reader ? 8192 : sizeof buffer;
   for (;;) {
     const ssize_t got = ::recv(client.socket, buffer, most, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
