@@ -5,6 +5,7 @@
 #include <bench/load/packets.hpp>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <array>
@@ -96,6 +97,7 @@ Result<BurstResult> run_burst(const BurstPlan& plan) {
   auto done = open_streams(opening, plan.wire, clients, fleet);
   if (done) done = quiet_memory(plan.pid, plan.settle, result.idle);
   if (done) done = Burst{plan, fleet}.run();
+  poll(nullptr, 0, static_cast<int>(plan.silence / 1ms));
   if (done) done = quiet_memory(plan.pid, plan.settle, result.after);
   abort_streams(fleet);
   if (!done) return std::unexpected(done.error());

@@ -12,6 +12,7 @@ struct BurstPlan {
   Wire wire = Wire::plain;
   unsigned connections = 10000;
   std::size_t payload = 65535;  ///< of the packet that each of them sends
+  Duration silence = 3s;        ///< before the memory is read: servers may give it back by and by
   Duration settle = 5s;         ///< at most so long the server may go on working before it is read
   Duration stall = 10s;
 };

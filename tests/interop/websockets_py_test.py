@@ -127,6 +127,7 @@ class TheirClient(Case):
                 self.assertEqual(client.close_code, 1001)
         with serve_by_peer(websocket="/ws") as server:
             in_time(talk(server))
+            server.process.wait(timeout=LIMIT)  # a second signal would end it by force
 
 
 class TheirServer(Case):
