@@ -27,7 +27,8 @@ using Answer = Result<std::shared_ptr<Json>>;
 constexpr std::uint32_t requests_at_once = 16;
 /// Unsent bytes from which on events are dropped and counted.
 constexpr std::size_t events_limit = std::size_t{256} << 10;
-constexpr std::size_t traced_max = 64;
+/// Processes that one session may have asked to be traced, ended ones included.
+constexpr std::size_t traced_max = 1000;
 
 std::unexpected<Error> wrong(std::string what) {
   return std::unexpected(Error{ErrorKind::invalid_argument, 0, "observe", std::move(what)});
@@ -198,6 +199,9 @@ Task<Answer> ObserverSession::trace(const Json& request) {
   if (pid == self().pid()) co_return wrong("pid: an observer cannot trace itself");
   const auto found = request.find("on");
   const bool on = found == request.end() || !found->is_boolean() || found->get<bool>();
+  if (on && traced_.size() >= traced_max)
+    co_return std::unexpected(
+        Error{ErrorKind::overloaded, 0, "trace", fmt::format("{} are traced already", traced_max)});
   if (on && !tracer_) {
     auto keeper = self().spawn<TraceKeeper>({}, self().pid());
     if (!keeper) co_return std::unexpected(std::move(keeper.error()));
@@ -212,6 +216,7 @@ Task<Answer> ObserverSession::trace(const Json& request) {
     traced = co_await sys::trace(pid, false);
   }
   if (!traced) co_return std::unexpected(std::move(traced.error()));
+  on ? static_cast<void>(traced_.insert(pid)) : static_cast<void>(traced_.erase(pid));
   if (tracer_) Ref<TraceKeeper>(tracer_).cast(Traced{pid, on});
   co_return made({{"pid", text}, {"on", on}});
 }

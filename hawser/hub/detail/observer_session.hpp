@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace hawser::hub::detail {
@@ -55,6 +56,7 @@ class ObserverSession {
   std::shared_ptr<const ObserverState> state_;
   Busiest busiest_;
   Telemetry::Subscription events_;
+  std::set<Pid> traced_;
   Pid tracer_;  // ends what was traced when this session ends
   std::uint32_t under_way_ = 0;
   std::uint64_t untold_ = 0;
