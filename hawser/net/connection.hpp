@@ -127,8 +127,6 @@ class Connection : public Process,
   std::size_t unsent() const;
   ConnectionInfo info() const;
   const ConnectionOptions& options() const noexcept { return group_->options(); }
-  /// Who is at the other end of a Unix socket; "unsupported" for all others.
-  Result<PeerCredentials> peer_credentials() const;
   /// Changes options of the socket: at once, all that can be or none (see Engine::change_stream).
   Result<void> change_socket(const StreamChanges& changes);
   /// No longer counts against the server's max_connections, for one that merely waits (a long
