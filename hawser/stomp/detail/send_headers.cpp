@@ -73,7 +73,6 @@ Result<Fate> take(BytesView name, BytesView value, SendHeaders& out) {
         out.priority = static_cast<std::uint8_t>(std::min<std::uint64_t>(*number, 9));
       } else if (name == "reply-to") {
         out.reply_to = value;
-        return keep_back;
       }
       break;
     case 10:

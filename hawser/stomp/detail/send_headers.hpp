@@ -31,7 +31,7 @@ struct SendHeaders {
   std::optional<std::chrono::milliseconds> expires{};
   std::optional<Duration> delay{};  ///< delay, AMQ_SCHEDULED_DELAY: milliseconds
   /// What goes on to the consumers, in order, the first of repeated ones (P-26), without what is
-  /// between client and broker and without content-type and reply-to.
+  /// between client and broker and without content-type.
   std::vector<HeaderView> passed{};
 
   void clear();

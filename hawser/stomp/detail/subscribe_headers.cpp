@@ -18,7 +18,7 @@ bool is_true(const FrameView& frame, BytesView name) { return frame.first(name) 
 
 }  // namespace
 
-Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame) {
+Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame, bool any_ack) {
   SubscribeHeaders out;
   out.destination = frame.first("destination");
   out.id = frame.first("id");
@@ -28,7 +28,7 @@ Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame) {
       out.ack = AckMode::client;
     } else if (*ack == "client-individual") {
       out.ack = AckMode::client_individual;
-    } else {
+    } else if (!any_ack) {
       return wrong("ack", *ack, "auto, client or client-individual");
     }
   }

@@ -34,7 +34,7 @@ struct SubscribeHeaders {
   bool durable() const noexcept { return durable_name.has_value() || durable_by_id; }
 };
 
-/// A mode nobody knows, a number that is none: errors which name the header.
-Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame);
+/// A mode nobody knows (auto where `any_ack`), a number that is none: errors which name the header.
+Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame, bool any_ack = false);
 
 }  // namespace hawser::stomp::detail
