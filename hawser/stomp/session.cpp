@@ -165,7 +165,9 @@ void BrokerSession::refused(std::uint64_t token, const Error& error) {
   const auto receipts = owed_.take(token);
   std::optional<BytesView> receipt;
   if (receipts && !receipts->empty()) receipt = receipts->front();
-  fail(to_string(error.kind), error.text(), receipt, Reason::overloaded(error.detail));
+  fail(to_string(error.kind), error.text(), receipt,
+       error.kind == ErrorKind::overloaded ? Reason::overloaded(error.detail)
+                                           : Reason::protocol_error(error.text()));
 }
 
 void BrokerSession::pause_changed(bool paused) {

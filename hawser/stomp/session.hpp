@@ -169,7 +169,7 @@ class BrokerSession {
     std::vector<Bytes> receipts;  // owed at the commit
     std::vector<Claim> claims;
     std::uint32_t frames = 0;
-    std::size_t bytes = 0;  // of its SENDs' bodies
+    std::size_t bytes = 0;  // of its messages
   };
   using Transactions = std::map<std::string, OpenTransaction, std::less<>>;
 
@@ -208,7 +208,8 @@ class BrokerSession {
   Target* target_for(const FrameView& frame, BytesView text);
   bool read_target(const FrameView& frame, BytesView text, Target& target);
   bus::MessagePtr make_message(const FrameView& frame, const detail::SendHeaders& headers,
-                               BytesView destination, const Target& target);
+                               BytesView destination, const Target& target,
+                               const Payload& body);
   bool offer_temporary(const FrameView& frame, BytesView destination);
   bool own_temporary(const FrameView& frame, BytesView name);
   std::string reply_name(BytesView temporary) const;
@@ -236,7 +237,9 @@ class BrokerSession {
   void abort(const FrameView& frame);
   Transactions::iterator required_transaction(const FrameView& frame, BytesView name);
   /// Counts one more frame in it; false when that is too many (the session has ended).
-  bool join(const FrameView& frame, OpenTransaction& transaction, std::size_t bytes);
+  bool join(const FrameView& frame, OpenTransaction& transaction);
+  /// The same of what a message in it weighs.
+  bool charge(const FrameView& frame, OpenTransaction& transaction, std::size_t bytes);
   void drop(OpenTransaction& transaction);
 
   const SessionOptions* options_;

@@ -61,7 +61,7 @@ void BrokerSession::acknowledge(const FrameView& frame, bool positive) {
     const auto found = required_transaction(frame, *name);
     if (found == transactions_.end()) return;
     transaction = &found->second;
-    if (!join(frame, *transaction, 0)) return;
+    if (!join(frame, *transaction)) return;
   }
   std::uint64_t id = 0;
   bool malformed = false;
@@ -85,13 +85,13 @@ void BrokerSession::acknowledge(const FrameView& frame, bool positive) {
   const bus::Outcome outcome = positive                             ? bus::Outcome::accepted
                                : frame.first("requeue") == "false" ? bus::Outcome::rejected
                                                                     : bus::Outcome::released;
-  using State = detail::Unsettled::State;
+  using Mark = detail::Unsettled::State;
   const std::uint64_t number = subscription->number;
   // in `client` mode it stands for all before it, of this subscription alone.
   const std::uint64_t first =
       subscription->ack == detail::AckMode::client ? subscription->unsettled.first() : id;
   if (transaction != nullptr) {
-    subscription->unsettled.change(first, id, State::open, State::claimed,
+    subscription->unsettled.change(first, id, Mark::open, Mark::claimed,
                                    [&](std::uint64_t from, std::uint64_t to) {
                                      transaction->actions.settle({number, from, to, outcome});
                                      transaction->claims.push_back({number, from, to});
@@ -101,7 +101,7 @@ void BrokerSession::acknowledge(const FrameView& frame, bool positive) {
   }
   // All but the last run without a token: what is confirmed after them is after them.
   std::optional<bus::Settlement> last;
-  subscription->unsettled.change(first, id, State::open, State::settled,
+  subscription->unsettled.change(first, id, Mark::open, Mark::settled,
                                  [&](std::uint64_t from, std::uint64_t to) {
                                    if (last) port_->settle(*last, 0);
                                    last = {number, from, to, outcome};

@@ -57,7 +57,7 @@ void BrokerSession::send(const FrameView& frame) {
     const auto found = required_transaction(frame, *headers.transaction);
     if (found == transactions_.end()) return;
     transaction = &found->second;
-    if (!join(frame, *transaction, frame.body().size())) return;
+    if (!join(frame, *transaction)) return;
   }
   if (headers.reply_to.starts_with(temporary_prefix) &&
       !offer_temporary(frame, headers.reply_to))
@@ -68,9 +68,10 @@ void BrokerSession::send(const FrameView& frame) {
   }
   Target* const target = target_for(frame, *headers.destination);
   if (target == nullptr) return;
-  bus::MessagePtr message = make_message(frame, headers, *headers.destination, *target);
+  bus::MessagePtr message = make_message(frame, headers, *headers.destination, *target, {});
   if (!message) return;
   if (transaction != nullptr) {
+    if (!charge(frame, *transaction, message->size())) return;
     transaction->actions.publish(target->to, std::move(message));
     if (!receipt.empty()) transaction->receipts.emplace_back(receipt);
     return;
@@ -93,11 +94,15 @@ void BrokerSession::send_composite(const FrameView& frame, const detail::SendHea
   }
   bus::Transaction own;
   bus::Transaction& actions = transaction == nullptr ? own : transaction->actions;
+  // One copy of a long body for all of them.
+  const Payload body =
+      frame.body().size() > bus::Message::inline_body ? Payload(frame.body()) : Payload();
   for (const BytesView part : parts) {
     const Target* const target = target_for(frame, part);
     if (target == nullptr) return;
-    bus::MessagePtr message = make_message(frame, headers, part, *target);
+    bus::MessagePtr message = make_message(frame, headers, part, *target, body);
     if (!message) return;
+    if (transaction != nullptr && !charge(frame, *transaction, message->size())) return;
     actions.publish(target->to, std::move(message));
   }
   if (transaction == nullptr) {
@@ -226,7 +231,8 @@ bool BrokerSession::offer_temporary(const FrameView& frame, BytesView destinatio
 
 bus::MessagePtr BrokerSession::make_message(const FrameView& frame,
                                             const detail::SendHeaders& headers,
-                                            BytesView destination, const Target& target) {
+                                            BytesView destination, const Target& target,
+                                            const Payload& body) {
   bus::PropertyLines& lines = scratch_lines();
   for (const auto& [name, value] : headers.passed) {
     if (name == "reply-to" && value.starts_with(temporary_prefix)) {
@@ -271,7 +277,7 @@ bus::MessagePtr BrokerSession::make_message(const FrameView& frame,
             now + std::chrono::duration_cast<std::chrono::milliseconds>(*headers.delay).count();
     }
   }
-  return bus::Message::make(draft);
+  return body.empty() ? bus::Message::make(draft) : bus::Message::make(draft, body);
 }
 
 }  // namespace hawser::stomp

@@ -220,7 +220,6 @@ void BrokerSession::unsubscribe(const FrameView& frame) {
   }
   Subscription& ending = *find_subscription(found->second);
   if (headers->durable_by_id) removed = ending.durable;
-  // A temporary queue goes with whoever reads it, or what comes later would lie there unread.
   end_subscription(ending, removed ? 0 : owe(*receipt));
   if (removed) port_->remove(*removed, owe(*receipt));
 }

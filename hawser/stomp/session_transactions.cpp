@@ -40,19 +40,24 @@ BrokerSession::Transactions::iterator BrokerSession::required_transaction(const 
   return found;
 }
 
-bool BrokerSession::join(const FrameView& frame, OpenTransaction& transaction, std::size_t bytes) {
+bool BrokerSession::join(const FrameView& frame, OpenTransaction& transaction) {
   if (transaction.frames >= options_->transaction_actions) {
     fail_frame(frame, "transaction too long",
                fmt::format("the limit is {} frames in one", options_->transaction_actions));
     return false;
   }
+  ++transaction.frames;
+  return true;
+}
+
+bool BrokerSession::charge(const FrameView& frame, OpenTransaction& transaction,
+                           std::size_t bytes) {
   if (bytes > options_->transaction_bytes - transaction_bytes_) {
     fail_frame(frame, "transactions too large",
                fmt::format("the limit is {} octets in all open ones of a connection",
                            options_->transaction_bytes));
     return false;
   }
-  ++transaction.frames;
   transaction_bytes_ += bytes;
   transaction.bytes += bytes;
   return true;
@@ -67,10 +72,10 @@ void BrokerSession::commit(const FrameView& frame) {
   OpenTransaction transaction = std::move(found->second);
   transactions_.erase(found);
   transaction_bytes_ -= transaction.bytes;
-  using State = detail::Unsettled::State;
+  using Mark = detail::Unsettled::State;
   for (const auto& [number, first, last] : transaction.claims)
     if (Subscription* subscription = find_subscription(number))
-      subscription->unsettled.change(first, last, State::claimed, State::settled,
+      subscription->unsettled.change(first, last, Mark::claimed, Mark::settled,
                                      [](std::uint64_t, std::uint64_t) {});
   if (!receipt->empty()) transaction.receipts.emplace_back(*receipt);
   if (transaction.actions.size() == 0) {
@@ -94,10 +99,10 @@ void BrokerSession::abort(const FrameView& frame) {
 /// What it would have settled is unsettled again, and can be settled anew (T-04).
 void BrokerSession::drop(OpenTransaction& transaction) {
   transaction_bytes_ -= transaction.bytes;
-  using State = detail::Unsettled::State;
+  using Mark = detail::Unsettled::State;
   for (const auto& [number, first, last] : transaction.claims)
     if (Subscription* subscription = find_subscription(number))
-      subscription->unsettled.change(first, last, State::claimed, State::open,
+      subscription->unsettled.change(first, last, Mark::claimed, Mark::open,
                                      [](std::uint64_t, std::uint64_t) {});
 }
 
