@@ -59,12 +59,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_fault(selector.error(), text);
     return 0;
   }
-  check(selector->text() == text, "another text");
-  const bool accepted = selector->accepts(headers);
-  check(selector->accepts(headers) == accepted, "another answer");
+  check((*selector)->text() == text, "another text");
+  const bool accepted = (*selector)->accepts(headers);
+  check((*selector)->accepts(headers) == accepted, "another answer");
   if (text.find(':') != std::string::npos) return 0;  // a prefix stands first or nowhere
   const auto opposite = bus::Selector::compile("NOT (" + text + ")", {.length = 5000, .depth = 40});
   check(opposite.has_value(), "not even its opposite");
-  check(!accepted || !opposite->accepts(headers), "wanted and not wanted");
+  check(!accepted || !(*opposite)->accepts(headers), "wanted and not wanted");
   return 0;
 }

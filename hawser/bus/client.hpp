@@ -1,6 +1,6 @@
-// A process's access to a bus: gathers what one turn asked for, tells each shard in one message, and
-// takes the shards' answers apart. Public; a member of the handler whose process uses the bus, used
-// on its thread only.
+// A process's access to a bus: gathers what one turn asked for, tells each shard in one message,
+// and takes the shards' answers apart. Public; a member of the handler whose process uses the bus,
+// used on its thread only.
 //
 //   void handle_packet(Packet p) { …client_.publish(to, message, token)…; client_.flush(); }
 //   void handle_info(Info& info) { if (client_.handle(info)) client_.flush(); else … }
@@ -72,10 +72,10 @@ class Client {
 
   /// For many messages to one destination.
   Sender sender(const Destination& to);
-  /// Confirmed once the message is where it is sent to: in the topic's subscribers' hands or limits,
-  /// in the queue, and on disk if it is persistent and the queue durable. Refused when the queue is
-  /// full, or too many destinations exist (overloaded). A topic without subscribers drops. False
-  /// when the sender has made room for others: ask for it again.
+  /// Confirmed once the message is where it is sent to: in the topic's subscribers' hands or
+  /// limits, in the queue, and on disk if it is persistent and the queue durable. Refused when the
+  /// queue is full, or too many destinations exist (overloaded). A topic without subscribers drops.
+  /// False when the sender has made room for others: ask for it again.
   bool publish(Sender to, MessagePtr message, std::uint64_t token = 0);
   void publish(const Destination& to, MessagePtr message, std::uint64_t token = 0);
 
@@ -111,8 +111,8 @@ class Client {
   // ---- transactions ----------------------------------------------------------------------------
 
   /// All of it or nothing, at all shards at once, visible to nobody before. Refused: what the
-  /// publishes say; not_found when a delivery is no longer this process's to settle. Then everything
-  /// is as it was before: a new transaction may try again.
+  /// publishes say; not_found when a delivery is no longer this process's to settle. Then
+  /// everything is as it was before: a new transaction may try again.
   void commit(Transaction transaction, std::uint64_t token);
 
   // ---- turns -----------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 // A message on the bus: immutable, counted, shared by everybody it reaches; never copied per
 // subscriber. Public; may be held and read on any thread.
 //
-// It lies in one block as it would be written to a peer: a head of escaped lines, an empty line, the
-// body and a NUL. That is a STOMP 1.2 MESSAGE but for its first lines, so that the busiest protocol
-// passes it on with one copy; the others read the lines one by one.
+// It lies in one block as it would be written to a peer: a head of escaped lines, an empty line,
+// the body and a NUL. That is a STOMP 1.2 MESSAGE but for its first lines, so that the busiest
+// protocol passes it on with one copy; the others read the lines one by one.
 #pragma once
 
 #include <hawser/base/bytes.hpp>
@@ -58,11 +58,11 @@ class PropertyLines {
 struct MessageDraft {
   BytesView destination{};   ///< as the sender wrote it, "/topic/trains"
   BytesView content_type{};  ///< MIME type as the sender gave it; "" for none
-  BytesView properties{};    ///< PropertyLines::view(), without destination, content-type and -length
+  BytesView properties{};  ///< PropertyLines::view(), without destination, content-type and -length
   BytesView body{};
   BytesView group{};  ///< messages of one group go to one consumer at a time; "" for none
   Encoding encoding = Encoding::opaque;
-  bool persistent = false;  ///< outlives a crash in a durable queue
+  bool persistent = false;                   ///< outlives a crash in a durable queue
   std::uint8_t priority = default_priority;  ///< 0 to 9; more is 9
   Retain retain = Retain::none;
   std::int64_t expires = 0;     ///< wall clock in ms since 1970; 0: never
@@ -84,10 +84,10 @@ class Message {
 
   /// As the sender wrote it: "/topic/trains".
   BytesView destination() const noexcept { return {text() + raw_, destination_}; }
-  BytesView content_type() const noexcept {
-    return {text() + raw_ + destination_, content_type_};
+  BytesView content_type() const noexcept { return {text() + raw_ + destination_, content_type_}; }
+  BytesView group() const noexcept {
+    return {text() + raw_ + destination_ + content_type_, group_};
   }
-  BytesView group() const noexcept { return {text() + raw_ + destination_ + content_type_, group_}; }
   BytesView body() const noexcept {
     return shared_.empty() ? BytesView{text() + head_, body_} : shared_.view();
   }
@@ -128,9 +128,9 @@ class Message {
     return std::size_t{destination_} + content_type_ + lines_size_ + body().size();
   }
 
-  /// The bytes of another form of the message ("a WAMP EVENT in MessagePack"), made by `make()` when
-  /// first asked for and shared from then on. Each protocol takes numbers of its own. Two threads may
-  /// both make it; both results hold as long as the message does.
+  /// The bytes of another form of the message ("a WAMP EVENT in MessagePack"), made by `make()`
+  /// when first asked for and shared from then on. Each protocol takes numbers of its own. Two
+  /// threads may both make it; both results hold as long as the message does.
   template <class Make>
   const Payload& rendition(std::uint32_t number, Make&& make) const {
     if (const Payload* made = find_rendition(number)) return *made;

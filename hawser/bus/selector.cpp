@@ -9,6 +9,8 @@
 #include <charconv>
 #include <compare>
 #include <cstddef>
+#include <forward_list>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -312,27 +314,38 @@ class MessageHeaders final : public HeaderLookup {
   explicit MessageHeaders(const Message& message) noexcept : message_(message) {}
   std::optional<std::string_view> find(std::string_view name) const noexcept override {
     if (name == "destination") return message_.destination();
-    if (name == "content-type" && !message_.content_type().empty()) return message_.content_type();
-    for (const Property& property : message_.properties())
-      if (property.name == name) return property.value;
+    if (name == "content-type") {
+      if (message_.content_type().empty()) return std::nullopt;
+      return message_.content_type();
+    }
+    Bytes scratch;
+    if (const auto found = message_.property(name, scratch)) {
+      if (scratch.empty() || found->data() != scratch.data()) return found;
+      // What had to be decoded must last until the whole has been evaluated.
+      return decoded_.emplace_front(std::move(scratch));
+    }
+    if (name == "priority") return std::string_view("0123456789").substr(message_.priority(), 1);
+    if (name == "persistent") return message_.persistent() ? "true" : "false";
+    if (name == "expires" && message_.expires() != 0)
+      return decoded_.emplace_front(std::to_string(message_.expires()));
     return std::nullopt;
   }
 
  private:
   const Message& message_;
+  mutable std::forward_list<Bytes> decoded_;
 };
 
 }  // namespace
 
 Selector::Selector(std::unique_ptr<const SelectorTree> tree) noexcept : tree_(std::move(tree)) {}
-Selector::Selector(Selector&&) noexcept = default;
-Selector& Selector::operator=(Selector&&) noexcept = default;
 Selector::~Selector() = default;
 
-Result<Selector> Selector::compile(std::string_view text, const SelectorLimits& limits) {
+Result<std::shared_ptr<const Selector>> Selector::compile(std::string_view text,
+                                                          const SelectorLimits& limits) {
   auto tree = detail::SelectorParser(text, limits).parse();
   if (!tree) return std::unexpected(std::move(tree.error()));
-  return Selector(*std::move(tree));
+  return std::make_shared<const Selector>(*std::move(tree));
 }
 
 bool Selector::accepts(const HeaderLookup& headers) const noexcept {
@@ -340,12 +353,12 @@ bool Selector::accepts(const HeaderLookup& headers) const noexcept {
   return !whole.null() && whole.boolean;
 }
 
-bool Selector::accepts(const Message& message) const noexcept {
-  return accepts(MessageHeaders(message));
-}
+bool Selector::accepts(const Message& message) const { return accepts(MessageHeaders(message)); }
 
 std::string_view Selector::text() const noexcept {
   return std::string_view(tree_->text).substr(0, tree_->source_size);
 }
+
+Result<FilterPtr> make_selector(std::string_view text) { return Selector::compile(text); }
 
 }  // namespace hawser::bus

@@ -25,6 +25,7 @@
 #pragma once
 
 #include <hawser/base/result.hpp>
+#include <hawser/bus/subscription.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -36,7 +37,6 @@ namespace hawser::bus {
 namespace detail {
 struct SelectorTree;
 }
-class Message;
 
 struct SelectorLimits {
   std::uint32_t length = 4096;  ///< bytes of the text
@@ -53,26 +53,30 @@ class HeaderLookup {
   ~HeaderLookup() = default;
 };
 
-class Selector {
+class Selector final : public MessageFilter {
  public:
   /// Errors: invalid_argument, "position 9: expected a value, found AND" (from 1, in bytes), and
   /// overloaded beyond a limit.
-  static Result<Selector> compile(std::string_view text, const SelectorLimits& limits = {});
+  static Result<std::shared_ptr<const Selector>> compile(std::string_view text,
+                                                         const SelectorLimits& limits = {});
 
-  Selector(Selector&&) noexcept;
-  Selector& operator=(Selector&&) noexcept;
-  ~Selector();
+  /// Takes what compile() has made of a text.
+  explicit Selector(std::unique_ptr<const detail::SelectorTree> tree) noexcept;
+  ~Selector() override;
 
   bool accepts(const HeaderLookup& headers) const noexcept;
-  /// Asks the message's properties, its destination and its content-type.
-  bool accepts(const Message& message) const noexcept;
+  /// Asks the message's properties, its destination and content-type, and what it says of priority,
+  /// persistent and expires where no property does. Allocates only for a value with escapes in it.
+  bool accepts(const Message& message) const override;
 
   /// As it was given to compile().
-  std::string_view text() const noexcept;
+  std::string_view text() const noexcept override;
 
  private:
-  explicit Selector(std::unique_ptr<const detail::SelectorTree> tree) noexcept;
   std::unique_ptr<const detail::SelectorTree> tree_;
 };
+
+/// For BusOptions::make_filter.
+Result<FilterPtr> make_selector(std::string_view text);
 
 }  // namespace hawser::bus
