@@ -1,6 +1,7 @@
 // The hub's parts in the order in which they need each other.
 #include <hawser/hub/hub.hpp>
 
+#include <hawser/bus/sqlite_store.hpp>
 #include <hawser/hub/reloader.hpp>
 #include <hawser/net/framing.hpp>
 #include <hawser/net/tls/tls_context.hpp>
@@ -76,6 +77,11 @@ Result<HubAddresses> start_hub(System& system, const HubOptions& options) {
     broker.session.access = access;
   }
   bus::BusOptions bus = options.bus;
+  if (bus.store == nullptr) {
+    auto store = bus::open_store(options.data);
+    if (!store) return std::unexpected(std::move(store.error()));
+    bus.store = std::move(*store);
+  }
   if (!bus.make_filter) bus.make_filter = stomp::make_selector_filter;
   if (auto started = system.start(bus::bus_child(broker.bus, std::move(bus))); !started)
     return std::unexpected(std::move(started.error()));

@@ -44,6 +44,9 @@ struct HubOptions {
   stomp::BrokerWebSocket websocket{};
   stomp::BrokerOptions broker{};
   bus::BusOptions bus{};
+  /// Where durable queues are kept, unless `bus.store` is set: a folder, "" for the user's state
+  /// folder, ":memory:" for none.
+  std::string data = ":memory:";
   /// A TOML file with [users.NAME] and [anonymous]; "": everybody may do everything. Read again,
   /// with the certificates, on SIGHUP (SystemOptions::reload_on_hangup) and System::request_reload.
   std::string users{};
