@@ -3,8 +3,8 @@
 //
 // A queue belongs to one shard, a process on one scheduler, chosen by its name; all topics, and the
 // durable subscriptions they fill, belong to one more or less arbitrary shard, so that a pattern's
-// subscriber has one order of all it gets. Everything one process asks of one destination is done in
-// the order asked.
+// subscriber has one order of all it gets. Everything one process asks of one destination is done
+// in the order asked.
 #pragma once
 
 #include <hawser/base/result.hpp>
@@ -82,19 +82,19 @@ struct BusStatistics {
 /// One destination as the observer shows it.
 struct DestinationStatistics {
   Destination destination{};
-  std::string pattern{};           ///< of a durable subscription
-  std::uint64_t messages = 0;      ///< kept, unsettled ones included; of a topic: retained
-  std::uint64_t bytes = 0;         ///< the same
-  std::uint64_t unsettled = 0;     ///< given out and not settled
-  std::uint64_t delayed = 0;       ///< not to be delivered yet
-  std::uint64_t in = 0;            ///< messages put in since it exists
-  std::uint64_t out = 0;           ///< deliveries made
-  std::uint64_t settled = 0;       ///< deliveries accepted
-  std::uint64_t dropped = 0;       ///< by its limits
-  std::uint64_t expired = 0;       ///< too old to be delivered
-  std::uint64_t dead_lettered = 0; ///< moved to the dead-letter queue
-  std::uint32_t consumers = 0;     ///< subscribers of exactly this
-  Duration oldest{0};              ///< how long the oldest message has been here
+  std::string pattern{};            ///< of a durable subscription
+  std::uint64_t messages = 0;       ///< kept, unsettled ones included; of a topic: retained
+  std::uint64_t bytes = 0;          ///< the same
+  std::uint64_t unsettled = 0;      ///< given out and not settled
+  std::uint64_t delayed = 0;        ///< not to be delivered yet
+  std::uint64_t in = 0;             ///< messages put in since it exists
+  std::uint64_t out = 0;            ///< deliveries made
+  std::uint64_t settled = 0;        ///< deliveries accepted
+  std::uint64_t dropped = 0;        ///< by its limits
+  std::uint64_t expired = 0;        ///< too old to be delivered
+  std::uint64_t dead_lettered = 0;  ///< moved to the dead-letter queue
+  std::uint32_t consumers = 0;      ///< subscribers of exactly this
+  Duration oldest{0};               ///< how long the oldest message has been here
   bool durable = false;
   bool temporary = false;
 };
@@ -116,15 +116,15 @@ class Bus {
   std::vector<Pid> shards_;
 };
 
-/// A supervisor of the bus's shards, one on each scheduler, and of its store's writer. With a store,
-/// the shards read what is kept before they do anything else.
+/// A supervisor of the bus's shards, one on each scheduler, and of its store's writer. With a
+/// store, the shards read what is kept before they do anything else.
 ChildSpec bus_child(std::string name, BusOptions options = {});
 
 /// Sums the shards' counters; for plain threads.
 Result<BusStatistics> bus_statistics(System& system, std::string_view name);
 
-/// Destinations in the order of kind and name, at most `limit` (1 to 10,000) of those after `after`;
-/// for plain threads.
+/// Destinations in the order of kind and name, at most `limit` (1 to 10,000) of those after
+/// `after`; for plain threads.
 Result<std::vector<DestinationStatistics>> bus_destinations(System& system, std::string_view name,
                                                             const Destination& after = {},
                                                             std::uint32_t limit = 100);

@@ -1,6 +1,6 @@
-// A process's access to a bus: gathers what one turn asked for, tells each shard in one message, and
-// takes the shards' answers apart. Public; a member of the handler whose process uses the bus, used
-// on its thread only.
+// A process's access to a bus: gathers what one turn asked for, tells each shard in one message,
+// and takes the shards' answers apart. Public; a member of the handler whose process uses the bus,
+// used on its thread only.
 //
 //   void handle_packet(Packet p) { …client_.publish(to, message, token)…; client_.flush(); }
 //   void handle_info(Info& info) { if (client_.handle(info)) client_.flush(); else … }
@@ -72,10 +72,10 @@ class Client {
 
   /// For many messages to one destination.
   Sender sender(const Destination& to);
-  /// Confirmed once the message is where it is sent to: in the topic's subscribers' hands or limits,
-  /// in the queue, and on disk if it is persistent and the queue durable. Refused when the queue is
-  /// full, or too many destinations exist (overloaded). A topic without subscribers drops. False
-  /// when the sender has made room for others: ask for it again.
+  /// Confirmed once the message is where it is sent to: in the topic's subscribers' hands or
+  /// limits, in the queue, and on disk if it is persistent and the queue durable. Refused when the
+  /// queue is full, or too many destinations exist (overloaded). A topic without subscribers drops.
+  /// False when the sender has made room for others: ask for it again.
   bool publish(Sender to, MessagePtr message, std::uint64_t token = 0);
   void publish(const Destination& to, MessagePtr message, std::uint64_t token = 0);
 
@@ -96,9 +96,10 @@ class Client {
   // ---- subscriptions ---------------------------------------------------------------------------
 
   /// `number`, of this process's choice, names the subscription from now on. Confirmed before its
-  /// first delivery. Refused: already_exists (the number; a durable subscription with another
-  /// pattern or filter; one that takes one consumer and has it), not_found, overloaded,
-  /// invalid_argument (the pattern), refused (another's temporary queue).
+  /// first delivery (a new durable one when it is on disk, which may be later). Refused:
+  /// already_exists (the number; a durable subscription with another pattern or filter; one that
+  /// takes one consumer and has it), not_found, overloaded, invalid_argument (the pattern), refused
+  /// (another's temporary queue).
   void subscribe(std::uint64_t number, Subscription subscription, std::uint64_t token);
   /// No delivery follows that was not already on its way; that one is to be dropped. What is
   /// unsettled goes back to its place in the queue: up to `last_seen` as redelivered, what came or
@@ -111,8 +112,8 @@ class Client {
   // ---- transactions ----------------------------------------------------------------------------
 
   /// All of it or nothing, at all shards at once, visible to nobody before. Refused: what the
-  /// publishes say; not_found when a delivery is no longer this process's to settle. Then everything
-  /// is as it was before: a new transaction may try again.
+  /// publishes say; not_found when a delivery is no longer this process's to settle. Then
+  /// everything is as it was before: a new transaction may try again.
   void commit(Transaction transaction, std::uint64_t token);
 
   // ---- turns -----------------------------------------------------------------------------------
@@ -126,6 +127,14 @@ class Client {
 
  private:
   struct State;
+  template <class Request>
+  void send(std::uint32_t shard, Request request);
+  void flush_shard(std::uint32_t index);
+  void prepared(std::uint64_t id, std::uint32_t shard, const Error* error);
+  void committed(std::uint64_t id);
+  void add_pause();
+  void remove_pause();
+
   std::unique_ptr<State> state_;
   std::uint32_t pauses_ = 0;
 };

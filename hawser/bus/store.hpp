@@ -1,6 +1,6 @@
 // What makes durable queues outlive the program: the bus tells a Store its changes and is told when
-// they are safe. Public: the interface to implement. All calls come from the blocking pool, one at a
-// time, and may wait.
+// they are safe. Public: the interface to implement. All calls come from the blocking pool, one at
+// a time, and may wait.
 #pragma once
 
 #include <hawser/base/result.hpp>

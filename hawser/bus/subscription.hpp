@@ -45,8 +45,8 @@ enum class QueueOverflow : std::uint8_t {
   reject,       ///< the sender is told: overloaded
   drop_oldest,  ///< the oldest that waits makes room and is counted
   dead_letter,  ///< the oldest that waits goes to the dead-letter queue
-  /// The sender is confirmed, and told to pause meanwhile, only once there is room again. Past twice
-  /// the limits it is refused.
+  /// The sender is confirmed, and told to pause meanwhile, only once there is room again. Past
+  /// twice the limits it is refused.
   block,
 };
 
