@@ -82,7 +82,8 @@ OptionTable::Read read_leniency(HubOptions& options) {
         options.websocket.any_subprotocol = true;
       } else {
         return fmt::format(
-            "'{}' is none of unknown-acks, ack-modes, missing-ids, nack-1.0, escapes, sub-protocols",
+            "'{}' is none of unknown-acks, ack-modes, missing-ids, nack-1.0, escapes, "
+            "sub-protocols",
             word);
       }
     }
@@ -123,8 +124,7 @@ void add_stomp_options(OptionTable& table, HubOptions& options) {
   stomp::Limits& limits = session.parser.limits;
   table.begin_group("STOMP");
   add_server_options(table, "stomp-", options.stomp_server, ServerKind::stream);
-  table.add_duration("stomp-login-timeout", session.login_timeout,
-                     "from connecting to CONNECTED");
+  table.add_duration("stomp-login-timeout", session.login_timeout, "from connecting to CONNECTED");
   table.add("stomp-heart-beat", "TIME", duration_text(session.heartbeat.can_send),
             "offered in both directions; 0: none", read_heartbeat(session.heartbeat));
   table.add_duration("stomp-idle-timeout", session.idle_timeout,

@@ -13,7 +13,9 @@ namespace hawser::hub {
 namespace {
 
 std::unexpected<Error> bad(const std::string& name, const toml::node& node, std::string what) {
-  return std::unexpected(Error{ErrorKind::invalid_argument, 0, {},
+  return std::unexpected(Error{ErrorKind::invalid_argument,
+                               0,
+                               {},
                                fmt::format("{}:{}: {}", name, node.source().begin.line, what)});
 }
 
@@ -26,9 +28,9 @@ Result<std::vector<std::string>> read_list(const std::string& name, std::string_
   for (const auto& each : *array) {
     const auto* text = each.as_string();
     if (text == nullptr || !(text->get().starts_with('/') || text->get() == ">"))
-      return bad(name, each,
-                 fmt::format("{}: destinations are strings such as \"/topic/>\"; \">\" is all",
-                             key));
+      return bad(
+          name, each,
+          fmt::format("{}: destinations are strings such as \"/topic/>\"; \">\" is all", key));
     list.push_back(text->get());
   }
   return list;
@@ -70,9 +72,11 @@ Result<AccessRules> parse_access_rules(std::string_view text, const std::string&
   try {
     file = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    return std::unexpected(Error{
-        ErrorKind::invalid_argument, 0, {},
-        fmt::format("{}:{}: {}", name, error.source().begin.line, error.description())});
+    return std::unexpected(
+        Error{ErrorKind::invalid_argument,
+              0,
+              {},
+              fmt::format("{}:{}: {}", name, error.source().begin.line, error.description())});
   }
   AccessRules rules;
   if (const auto* node = file.get("anonymous")) {
@@ -102,7 +106,9 @@ Result<AccessRules> read_access_rules(const std::string& path) {
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad())
     return std::unexpected(
-        Error{ErrorKind::not_found, 0, {},
+        Error{ErrorKind::not_found,
+              0,
+              {},
               system_error(errno, {}, fmt::format("{}: the file cannot be read", path)).text()});
   return parse_access_rules(text, path);
 }

@@ -17,9 +17,7 @@ constexpr std::string_view nobodys_hash =
     "scrypt$15$8$1$00000000000000000000000000000000$"
     "0000000000000000000000000000000000000000000000000000000000000000";
 
-Error refused(std::string why) {
-  return {ErrorKind::refused, 0, "login", std::move(why)};
-}
+Error refused(std::string why) { return {ErrorKind::refused, 0, "login", std::move(why)}; }
 
 }  // namespace
 

@@ -7,9 +7,7 @@ namespace hawser::hub {
 namespace {
 
 // Of "secret", cheap: N = 2.
-std::string cheap_hash() {
-  return "scrypt$1$1$1$0001020304050607$" + std::string(64, '0');
-}
+std::string cheap_hash() { return "scrypt$1$1$1$0001020304050607$" + std::string(64, '0'); }
 
 TEST(PasswordHash, a_hash_is_good_for_its_password_alone) {
   const auto hash = hash_password("secret");
@@ -25,9 +23,8 @@ TEST(PasswordHash, a_hash_is_good_for_its_password_alone) {
 TEST(PasswordHash, what_is_none_is_told_and_good_for_nothing) {
   EXPECT_TRUE(check_password_hash(cheap_hash()));
   for (const std::string& bad :
-       {std::string{}, std::string("secret"), std::string("scrypt$15$8$1$00"),
-        cheap_hash() + "$1", "bcrypt" + cheap_hash().substr(6),
-        "scrypt$25$1$1$0001020304050607$" + std::string(64, '0'),
+       {std::string{}, std::string("secret"), std::string("scrypt$15$8$1$00"), cheap_hash() + "$1",
+        "bcrypt" + cheap_hash().substr(6), "scrypt$25$1$1$0001020304050607$" + std::string(64, '0'),
         "scrypt$20$64$1$0001020304050607$" + std::string(64, '0'),
         "scrypt$0$1$1$0001020304050607$" + std::string(64, '0'),
         "scrypt$1$1$1$000102030405060x$" + std::string(64, '0'),
@@ -107,7 +104,8 @@ TEST(AccessList, a_certificate_names_its_user) {
 
 TEST(AccessList, rules_allow_what_they_list_and_hold_anew_when_replaced) {
   AccessRules rules;
-  rules.users["alice"] = {.password_hash = {}, .certificate = "CN=a", .read = {"/topic/a.>"}, .write = {"/queue/*"}};
+  rules.users["alice"] = {
+      .password_hash = {}, .certificate = "CN=a", .read = {"/topic/a.>"}, .write = {"/queue/*"}};
   rules.anonymous = UserRules{.read = {"/topic/public"}};
   AccessList list(rules);
   EXPECT_TRUE(list.may_read("alice", "/topic/a.b"));

@@ -1,11 +1,11 @@
 // The hub's parts in the order in which they need each other.
 #include <hawser/hub/hub.hpp>
 
+#include <hawser/bus/selector.hpp>
 #include <hawser/bus/sqlite_store.hpp>
 #include <hawser/hub/reloader.hpp>
 #include <hawser/net/framing.hpp>
 #include <hawser/net/tls/tls_context.hpp>
-#include <hawser/stomp/selector_filter.hpp>
 
 #include <utility>
 
@@ -82,7 +82,7 @@ Result<HubAddresses> start_hub(System& system, const HubOptions& options) {
     if (!store) return std::unexpected(std::move(store.error()));
     bus.store = std::move(*store);
   }
-  if (!bus.make_filter) bus.make_filter = stomp::make_selector_filter;
+  if (!bus.make_filter) bus.make_filter = bus::make_selector;
   if (auto started = system.start(bus::bus_child(broker.bus, std::move(bus))); !started)
     return std::unexpected(std::move(started.error()));
   if (access != nullptr || *tls) {

@@ -1,5 +1,5 @@
-// The program `hawser hub` as a library: a bus, STOMP servers over each transport and a packet server
-// in one System, from one set of options. Public; used from a plain thread.
+// The program `hawser hub` as a library: a bus, STOMP servers over each transport and a packet
+// server in one System, from one set of options. Public; used from a plain thread.
 #pragma once
 
 #include <hawser/base/result.hpp>

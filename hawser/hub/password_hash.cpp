@@ -64,8 +64,8 @@ Result<Parts> parse(std::string_view text) {
     return std::unexpected(wrong("it is not of the form scrypt$15$8$1$SALT$KEY"));
   Parts parts;
   const auto number = [&](std::size_t field, std::uint64_t most, std::uint64_t& target) {
-    const auto [end, failure] = std::from_chars(
-        fields[field].data(), fields[field].data() + fields[field].size(), target);
+    const auto [end, failure] =
+        std::from_chars(fields[field].data(), fields[field].data() + fields[field].size(), target);
     return failure == std::errc{} && end == fields[field].data() + fields[field].size() &&
            target >= 1 && target <= most;
   };
@@ -127,7 +127,8 @@ PasswordMemo::~PasswordMemo() { OPENSSL_cleanse(key_.data(), key_.size()); }
 std::string PasswordMemo::digest(std::string_view login, std::string_view password,
                                  std::string_view hash) const {
   if (key_.empty()) return {};
-  const std::string text = fmt::format("{}:{}:{}{}{}", login.size(), password.size(), login, password, hash);
+  const std::string text =
+      fmt::format("{}:{}:{}{}{}", login.size(), password.size(), login, password, hash);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   if (HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),

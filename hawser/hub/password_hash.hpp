@@ -10,8 +10,8 @@
 
 namespace hawser::hub {
 
-/// "scrypt$15$8$1$SALT$KEY": log2 of N, r, p, then salt and key in hex. The salt comes from OpenSSL's
-/// generator.
+/// "scrypt$15$8$1$SALT$KEY": log2 of N, r, p, then salt and key in hex. The salt comes from
+/// OpenSSL's generator.
 Result<std::string> hash_password(std::string_view password);
 
 /// invalid_argument tells what is wrong with a text that hash_password cannot have made, or whose

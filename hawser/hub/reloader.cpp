@@ -1,4 +1,5 @@
-// Files on the blocking pool, one reload at a time; what is wrong in one leaves all as it was there.
+// Files on the blocking pool, one reload at a time; what is wrong in one leaves all as it was
+// there.
 #include <hawser/hub/reloader.hpp>
 
 #include <hawser/base/log.hpp>

@@ -1,6 +1,6 @@
-// Who may log in to a broker, and what they may read and write there. Public: implement Access for a
-// directory of your own; `hawser hub` has one from its configuration file. Thread-safe: connections
-// of all schedulers share one object.
+// Who may log in to a broker, and what they may read and write there. Public: implement Access for
+// a directory of your own; `hawser hub` has one from its configuration file. Thread-safe:
+// connections of all schedulers share one object.
 #pragma once
 
 #include <hawser/base/bytes.hpp>
@@ -30,8 +30,8 @@ class Access {
   Access& operator=(const Access&) = delete;
   virtual ~Access() = default;
 
-  /// The name by which the rules know whoever this is; an error refuses the login, and its text goes
-  /// to the log but not to the peer. Runs on the blocking pool, a few at a time: it may wait.
+  /// The name by which the rules know whoever this is; an error refuses the login, and its text
+  /// goes to the log but not to the peer. Runs on the blocking pool, a few at a time: it may wait.
   virtual Result<std::string> log_in(const LoginRequest& request) const = 0;
   /// The same where it can be told without waiting, on the connection's own thread; nothing: ask
   /// log_in().

@@ -55,8 +55,7 @@ Next BrokerConnection::init() {
   }
   // A shard takes the subscriptions it held with it when it ends: so must we.
   for (const Pid shard : bus->shards()) self().monitor(shard);
-  client_.emplace(std::move(*bus), static_cast<bus::ClientEvents&>(*this),
-                  shared_->options.client);
+  client_.emplace(std::move(*bus), static_cast<bus::ClientEvents&>(*this), shared_->options.client);
   tick();
   finish_turn();
   return keep();
@@ -268,10 +267,10 @@ void BrokerConnection::pause_changed(bool paused) { session_->pause_changed(paus
 
 ChildSpec broker_server(std::string name, ServerOptions server_options, BrokerOptions options) {
   server_options.framing = raw();
-  return server<BrokerConnection>(std::move(name), std::move(server_options),
-                                  std::shared_ptr<const BrokerConnection::Shared>(
-                                      std::make_shared<BrokerConnection::Shared>(
-                                          std::move(options))));
+  return server<BrokerConnection>(
+      std::move(name), std::move(server_options),
+      std::shared_ptr<const BrokerConnection::Shared>(
+          std::make_shared<BrokerConnection::Shared>(std::move(options))));
 }
 
 Result<TransportMaker> broker_websocket(const BrokerWebSocket& options, VersionSet versions) {

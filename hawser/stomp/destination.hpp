@@ -1,5 +1,5 @@
-// The destinations of the broker's dialect (stomp.md 3): what stands in a frame, taken apart. Public;
-// pure functions.
+// The destinations of the broker's dialect (stomp.md 3): what stands in a frame, taken apart.
+// Public; pure functions.
 //
 //   /queue/NAME        a queue, made when first used
 //   /topic/NAME        a topic; a SUBSCRIBE may have wildcards: * one word, > or # the rest

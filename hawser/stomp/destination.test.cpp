@@ -35,8 +35,7 @@ TEST(StompDestination, wildcards_are_whole_words) {
 
 TEST(StompDestination, a_composite_one_is_parted_at_commas) {
   EXPECT_EQ(split_composite("/queue/a"), (std::vector<BytesView>{"/queue/a"}));
-  EXPECT_EQ(split_composite("/queue/a,/topic/b"),
-            (std::vector<BytesView>{"/queue/a", "/topic/b"}));
+  EXPECT_EQ(split_composite("/queue/a,/topic/b"), (std::vector<BytesView>{"/queue/a", "/topic/b"}));
   EXPECT_EQ(split_composite("a,,b").size(), 3U);
 }
 

@@ -1,5 +1,5 @@
-// Lets a few logins be checked at a time, in the order in which they came: checking a password costs
-// time on purpose, and the blocking pool is shared. Internal to the broker; thread-safe.
+// Lets a few logins be checked at a time, in the order in which they came: checking a password
+// costs time on purpose, and the blocking pool is shared. Internal to the broker; thread-safe.
 #pragma once
 
 #include <hawser/process/pid.hpp>

@@ -1,4 +1,5 @@
-// The way into a session and out of it: octets to frames to what each does, holds, receipts, faults.
+// The way into a session and out of it: octets to frames to what each does, holds, receipts,
+// faults.
 #include <hawser/stomp/session.hpp>
 
 #include <hawser/stomp/encoder.hpp>
@@ -170,9 +171,7 @@ void BrokerSession::refused(std::uint64_t token, const Error& error) {
                                            : Reason::protocol_error(error.text()));
 }
 
-void BrokerSession::pause_changed(bool paused) {
-  paused ? hold(hold_bus) : let_go(hold_bus);
-}
+void BrokerSession::pause_changed(bool paused) { paused ? hold(hold_bus) : let_go(hold_bus); }
 
 void BrokerSession::bus_lost(std::string why) {
   fail("the broker restarts", "connect again", {}, Reason::failed(std::move(why)));

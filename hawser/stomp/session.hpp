@@ -122,8 +122,8 @@ class BrokerSession {
   /// aborted. Last of all.
   void leave();
 
-  /// checking: CONNECT came, and log_in() is asked. leaving: DISCONNECT came, and the bus has yet to
-  /// answer frames before it.
+  /// checking: CONNECT came, and log_in() is asked. leaving: DISCONNECT came, and the bus has yet
+  /// to answer frames before it.
   enum class State : std::uint8_t { login, checking, open, leaving, ended };
   State state() const noexcept { return state_; }
   Version version() const noexcept { return version_; }
@@ -208,8 +208,7 @@ class BrokerSession {
   Target* target_for(const FrameView& frame, BytesView text);
   bool read_target(const FrameView& frame, BytesView text, Target& target);
   bus::MessagePtr make_message(const FrameView& frame, const detail::SendHeaders& headers,
-                               BytesView destination, const Target& target,
-                               const Payload& body);
+                               BytesView destination, const Target& target, const Payload& body);
   bool offer_temporary(const FrameView& frame, BytesView destination);
   bool own_temporary(const FrameView& frame, BytesView name);
   std::string reply_name(BytesView temporary) const;

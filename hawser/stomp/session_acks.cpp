@@ -19,7 +19,8 @@ BrokerSession::Subscription* BrokerSession::find_delivery(const FrameView& frame
   const bool v1_2 = version_ == Version::v1_2;
   const auto text = frame.first(v1_2 ? "id" : "message-id");
   if (!text) {
-    fail_frame(frame, fmt::format("{} without {}", frame.command_name(), v1_2 ? "id" : "message-id"),
+    fail_frame(frame,
+               fmt::format("{} without {}", frame.command_name(), v1_2 ? "id" : "message-id"),
                v1_2 ? "it is the `ack` header of the MESSAGE" : "it is that of the MESSAGE");
     return nullptr;
   }
@@ -82,9 +83,9 @@ void BrokerSession::acknowledge(const FrameView& frame, bool positive) {
     return;
   }
   // NACK gives back, to be delivered again; RabbitMQ's `requeue:false` dead-letters.
-  const bus::Outcome outcome = positive                             ? bus::Outcome::accepted
+  const bus::Outcome outcome = positive                            ? bus::Outcome::accepted
                                : frame.first("requeue") == "false" ? bus::Outcome::rejected
-                                                                    : bus::Outcome::released;
+                                                                   : bus::Outcome::released;
   using Mark = detail::Unsettled::State;
   const std::uint64_t number = subscription->number;
   // in `client` mode it stands for all before it, of this subscription alone.

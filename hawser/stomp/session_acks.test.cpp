@@ -109,8 +109,8 @@ TEST_P(StompAcks, R_01_the_receipt_comes_when_the_bus_has_done_it) {
 }
 
 TEST_P(StompAcks, ids_of_another_session_or_of_nobody_are_unknown) {
-  for (const char* name : {"t-1-1", "s-1", "s-1-", "s-1-x", "s--1", "s-2-1", "s11", "1", "", "s-1-1-1",
-                           "s-1-18446744073709551616"}) {
+  for (const char* name : {"t-1-1", "s-1", "s-1-", "s-1-x", "s--1", "s-2-1", "s11", "1", "",
+                           "s-1-1-1", "s-1-18446744073709551616"}) {
     Five peer("client", GetParam());
     peer.frame("ACK", {(peer.version == "1.2" ? "id:"s : "message-id:"s) + name, "subscription:1"});
     EXPECT_TRUE(peer.refused("nothing to acknowledge")) << name;

@@ -39,16 +39,15 @@ Instant BrokerSession::tick(Instant now) {
   const bool watched = heartbeats_.receive_every.count() > 0;
   if (watched || options_->idle_timeout > Duration::zero()) {
     const Instant dead =
-        last_received_ +
-        (watched ? times(heartbeats_.receive_every, options_->receive_factor) +
-                       options_->receive_grace
-                 : options_->idle_timeout);
+        last_received_ + (watched ? times(heartbeats_.receive_every, options_->receive_factor) +
+                                        options_->receive_grace
+                                  : options_->idle_timeout);
     if (now >= dead) {
       // What we still write may never be read, and a peer this silent gets no reply: end it.
       state_ = State::ended;
-      port_->end(Reason::timeout(fmt::format("{}: nothing came for {} s",
-                                             watched ? "heart-beat" : "idle",
-                                             seconds(now - last_received_))));
+      port_->end(
+          Reason::timeout(fmt::format("{}: nothing came for {} s", watched ? "heart-beat" : "idle",
+                                      seconds(now - last_received_))));
       return Instant::never();
     }
     next = std::min(next, dead);

@@ -24,9 +24,9 @@ void BrokerSession::connect(const FrameView& frame) {
   if (!version) {
     HeadWriter head(*out_, Version::v1_0, Command::error);
     const auto list = versions.to_list();
-    const std::string body =
-        origin_.version ? fmt::format("the WebSocket's sub-protocol allows {} alone", list)
-                        : fmt::format("this broker speaks {}", list);
+    const std::string body = origin_.version
+                                 ? fmt::format("the WebSocket's sub-protocol allows {} alone", list)
+                                 : fmt::format("this broker speaks {}", list);
     head.add("version", list).add("content-type", "text/plain").add("message", "no common version");
     if (head.finish(body)) *out_ += body + std::string(frame_end);
     state_ = State::ended;

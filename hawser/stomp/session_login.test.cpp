@@ -62,7 +62,8 @@ TEST(StompLogin, N_06_N_07_frames_out_of_place) {
   EXPECT_TRUE(twice.refused("message:already connected\n"));
 }
 
-TEST(StompLogin, N_08_a_missing_host_is_the_default_and_an_unknown_one_is_refused_where_there_are_any) {
+TEST(StompLogin,
+     N_08_a_missing_host_is_the_default_and_an_unknown_one_is_refused_where_there_are_any) {
   BrokerPeer any;
   any.frame("CONNECT", {"accept-version:1.2", "host:whatever"});
   EXPECT_TRUE(any.said("CONNECTED"));
@@ -167,7 +168,8 @@ TEST(StompLogin, blanks_of_a_1_0_login_are_padding) {
 }
 
 TEST(StompLogin, W_07_http_credentials_count_where_CONNECT_has_none) {
-  BrokerPeer peer(guarded(), {.peer = "p", .certificate_subject = "CN=x", .login = "web", .passcode = "pw"});
+  BrokerPeer peer(guarded(),
+                  {.peer = "p", .certificate_subject = "CN=x", .login = "web", .passcode = "pw"});
   peer.frame("CONNECT", {"accept-version:1.2", "client-id:c1"});
   ASSERT_EQ(peer.logins.size(), 1U);
   EXPECT_EQ(peer.logins[0].login, "web");

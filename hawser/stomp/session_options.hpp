@@ -16,8 +16,8 @@
 
 namespace hawser::stomp {
 
-/// What is let pass though STOMP or this broker's own rules forbid it; all off. What the parser lets
-/// pass is in ParserOptions.
+/// What is let pass though STOMP or this broker's own rules forbid it; all off. What the parser
+/// lets pass is in ParserOptions.
 struct Leniency {
   /// ACK and NACK of what is not unsettled do nothing, instead of ERROR.
   bool unknown_acks = false;
@@ -49,11 +49,11 @@ struct SessionOptions {
   Duration receive_grace = 500ms;
   /// The same for who sends no heart-beats (1.0, or 0 in CONNECT); zero: never.
   Duration idle_timeout{0};
-  std::uint32_t subscriptions = 1'000;    ///< per session
-  std::uint32_t subscription_id = 1'024;  ///< octets of a subscription's id or durable name
-  std::uint32_t destination = 1'024;      ///< octets of a destination
-  std::uint32_t receipt = 1'024;          ///< octets of a receipt's name
-  std::uint32_t transactions = 16;        ///< open at a time in a session
+  std::uint32_t subscriptions = 1'000;        ///< per session
+  std::uint32_t subscription_id = 1'024;      ///< octets of a subscription's id or durable name
+  std::uint32_t destination = 1'024;          ///< octets of a destination
+  std::uint32_t receipt = 1'024;              ///< octets of a receipt's name
+  std::uint32_t transactions = 16;            ///< open at a time in a session
   std::uint32_t transaction_actions = 1'024;  ///< SENDs, ACKs and NACKs in one
   std::uint32_t transaction_id = 1'024;       ///< octets of its name
   /// What the messages in all open transactions of a session may weigh.

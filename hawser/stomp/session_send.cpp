@@ -59,8 +59,7 @@ void BrokerSession::send(const FrameView& frame) {
     transaction = &found->second;
     if (!join(frame, *transaction)) return;
   }
-  if (headers.reply_to.starts_with(temporary_prefix) &&
-      !offer_temporary(frame, headers.reply_to))
+  if (headers.reply_to.starts_with(temporary_prefix) && !offer_temporary(frame, headers.reply_to))
     return;
   if (is_composite(*headers.destination)) {
     send_composite(frame, headers, transaction, receipt);
@@ -208,9 +207,8 @@ bool BrokerSession::offer_temporary(const FrameView& frame, BytesView destinatio
     return false;
   }
   if (!own_temporary(frame, name)) return false;
-  if (std::ranges::any_of(subscriptions_, [&](const auto& each) {
-        return each.second->temporary == destination;
-      }))
+  if (std::ranges::any_of(subscriptions_,
+                          [&](const auto& each) { return each.second->temporary == destination; }))
     return true;
   if (!room_for_subscription(frame)) return false;
   Subscription made;
@@ -266,10 +264,10 @@ bus::MessagePtr BrokerSession::make_message(const FrameView& frame,
     if (target.reply) expire(answer_lives_ms);
     if (headers.delay) {
       if (*headers.delay > options_->delay) {
-        fail_frame(frame, "delay too long",
-                   fmt::format("the limit is {} s",
-                               std::chrono::duration_cast<std::chrono::seconds>(options_->delay)
-                                   .count()));
+        fail_frame(
+            frame, "delay too long",
+            fmt::format("the limit is {} s",
+                        std::chrono::duration_cast<std::chrono::seconds>(options_->delay).count()));
         return {};
       }
       if (headers.delay->count() != 0)

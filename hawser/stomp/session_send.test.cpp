@@ -40,7 +40,8 @@ TEST(StompSend, passes_user_headers_on_and_strips_what_is_the_brokers) {
   EXPECT_EQ(message->destination(), "/queue/jobs");
   EXPECT_EQ(message->body(), "a\0b"s);
   EXPECT_EQ(message->content_type(), "text/plain");
-  EXPECT_EQ(texts(message->properties()), (std::vector<std::string>{"foo:bar", "correlation-id:c"}));
+  EXPECT_EQ(texts(message->properties()),
+            (std::vector<std::string>{"foo:bar", "correlation-id:c"}));
   EXPECT_TRUE(peer.out.empty()) << "no RECEIPT before the bus has it (R-01)";
   peer.session.confirmed(token);
   EXPECT_EQ(peer.take(), "RECEIPT\nreceipt-id:7\n\n\0"s);
@@ -51,7 +52,8 @@ TEST(StompSend, passes_user_headers_on_and_strips_what_is_the_brokers) {
 TEST(StompSend, of_a_thousand_repeated_headers_the_first_is_passed_on) {
   In peer;
   std::vector<std::string> headers;
-  for (int i = 0; i < 400; ++i) headers.push_back("h" + std::to_string(i % 200) + ":" + std::to_string(i));
+  for (int i = 0; i < 400; ++i)
+    headers.push_back("h" + std::to_string(i % 200) + ":" + std::to_string(i));
   const auto message = peer.sent(headers);
   EXPECT_EQ(message->properties().size(), 200U);
   Bytes scratch;
@@ -94,7 +96,8 @@ TEST(StompSend, what_is_asked_of_a_message_in_any_dialect) {
 }
 
 TEST(StompSend, a_number_that_is_none_is_an_error_that_names_its_header) {
-  for (const char* header : {"priority", "expires", "ttl", "expiration", "delay", "AMQ_SCHEDULED_DELAY"})
+  for (const char* header :
+       {"priority", "expires", "ttl", "expiration", "delay", "AMQ_SCHEDULED_DELAY"})
     for (const char* value : {"", "x", "-1", "1.5", "99999999999999999999"}) {
       In peer;
       peer.frame("SEND", {"destination:/queue/a", "receipt:r", header + ":"s + value}, "x");
@@ -198,7 +201,8 @@ TEST(StompSend, destinations_that_are_none) {
 
 TEST(StompSend, a_composite_destination_is_all_of_them_or_none) {
   In peer({.composite = 3});
-  peer.frame("SEND", {"destination:/queue/a,/topic/b,/queue/c", "receipt:1"}, std::string(5'000, 'x'));
+  peer.frame("SEND", {"destination:/queue/a,/topic/b,/queue/c", "receipt:1"},
+             std::string(5'000, 'x'));
   ASSERT_EQ(peer.committed.size(), 1U);
   const auto& publishes = peer.committed[0].first.publishes();
   ASSERT_EQ(publishes.size(), 3U);

@@ -1,10 +1,10 @@
 // SUBSCRIBE and UNSUBSCRIBE, and what they are for: MESSAGEs.
 #include <hawser/stomp/session.hpp>
 
+#include <hawser/bus/selector.hpp>
 #include <hawser/stomp/detail/message_block.hpp>
 #include <hawser/stomp/encoder.hpp>
 #include <hawser/stomp/escape.hpp>
-#include <hawser/stomp/selector_filter.hpp>
 
 #include <fmt/format.h>
 
@@ -76,7 +76,7 @@ void BrokerSession::subscribe(const FrameView& frame) {
   made.ack = headers->ack;
   if (!read_source(frame, *headers, name, wanted, made)) return;
   if (!headers->selector.empty()) {
-    auto filter = make_selector_filter(headers->selector);
+    auto filter = bus::make_selector(headers->selector);
     if (!filter) {
       fail_frame(frame, "malformed selector", filter.error().detail);
       return;
@@ -340,8 +340,7 @@ void BrokerSession::settle_written(Subscription& subscription) {
     return;
   const std::uint64_t first = subscription.last_settled + 1;
   subscription.last_settled = subscription.last_written;
-  port_->settle(
-      {subscription.number, first, subscription.last_written, bus::Outcome::accepted}, 0);
+  port_->settle({subscription.number, first, subscription.last_written, bus::Outcome::accepted}, 0);
 }
 
 BrokerSession::Subscription* BrokerSession::find_subscription(std::uint64_t number) {

@@ -28,10 +28,11 @@ TEST(StompSubscribe, message_frames_are_escaped_by_version_and_numbered) {
   peer.log_in();
   const auto number = peer.subscribe("/topic/a", "a\\cb");
   peer.deliver(number, 1, "hi", {{"k:1", "v\r\n\\"}});
-  EXPECT_EQ(peer.take(),
-            "MESSAGE\nsubscription:a\\cb\nmessage-id:s-1-1\ndestination:/topic/a\ncontent-type:text/"
-            "plain\n"
-            "k\\c1:v\\r\\n\\\\\ncontent-length:2\n\nhi\0"s);
+  EXPECT_EQ(
+      peer.take(),
+      "MESSAGE\nsubscription:a\\cb\nmessage-id:s-1-1\ndestination:/topic/a\ncontent-type:text/"
+      "plain\n"
+      "k\\c1:v\\r\\n\\\\\ncontent-length:2\n\nhi\0"s);
   peer.frame("UNSUBSCRIBE", {"id:a\\cb", "receipt:2"});
   ASSERT_EQ(peer.unsubscribed.size(), 1U);
   peer.deliver(number, 2, "late");
@@ -145,7 +146,8 @@ TEST(StompSubscribe, ids_too_long_in_use_or_too_many) {
   EXPECT_TRUE(longer.refused("message:subscription id too long\n"));
   BrokerPeer many({.subscriptions = 2});
   many.log_in();
-  for (const char* id : {"1", "2", "3"}) many.frame("SUBSCRIBE", {"id:"s + id, "destination:/topic/a"});
+  for (const char* id : {"1", "2", "3"})
+    many.frame("SUBSCRIBE", {"id:"s + id, "destination:/topic/a"});
   EXPECT_TRUE(many.refused("message:too many subscriptions\n"));
   EXPECT_EQ(many.subscribed.size(), 2U);
 }
@@ -163,8 +165,8 @@ TEST(StompSubscribe, missing_ids_are_let_pass_where_that_is_wanted) {
 // ---- durable
 // -------------------------------------------------------------------------------------------
 
-bus::Subscription durable(const std::vector<std::string>& headers, const std::string& client_id = "c",
-                          const std::string& id = "1") {
+bus::Subscription durable(const std::vector<std::string>& headers,
+                          const std::string& client_id = "c", const std::string& id = "1") {
   BrokerPeer peer;
   peer.log_in("1.2", {"client-id:" + client_id});
   peer.subscribe("/topic/trains.>", id, headers);
@@ -172,8 +174,8 @@ bus::Subscription durable(const std::vector<std::string>& headers, const std::st
 }
 
 TEST(StompSubscribe, U_18_durable_subscriptions_by_three_families_of_headers) {
-  for (const char* header : {"durable-subscription-name", "durable-subscriber-name",
-                             "activemq.subscriptionName"}) {
+  for (const char* header :
+       {"durable-subscription-name", "durable-subscriber-name", "activemq.subscriptionName"}) {
     const auto wanted = durable({header + ":feed"s});
     EXPECT_EQ(wanted.to, (bus::Destination{Kind::subscription, "c/feed"})) << header;
     EXPECT_EQ(wanted.pattern, "trains.>");
@@ -279,8 +281,8 @@ TEST(StompSubscribe, A_01_auto_is_settled_as_soon_as_it_is_written_a_turn_at_onc
     mixed[i].message = BrokerPeer::message("x");
   }
   peer.session.delivered(mixed);
-  EXPECT_EQ(peer.settled, (std::vector<std::string>{"1:1-2 accepted", "2:1-2 accepted",
-                                                    "1:3-3 accepted"}));
+  EXPECT_EQ(peer.settled,
+            (std::vector<std::string>{"1:1-2 accepted", "2:1-2 accepted", "1:3-3 accepted"}));
 }
 
 TEST(StompSubscribe, A_13_UNSUBSCRIBE_gives_back_what_is_unsettled_and_says_what_was_seen) {
@@ -291,8 +293,7 @@ TEST(StompSubscribe, A_13_UNSUBSCRIBE_gives_back_what_is_unsettled_and_says_what
   peer.room = false;
   peer.deliver(number, 3, "never seen");
   peer.frame("UNSUBSCRIBE", {"id:1"});
-  EXPECT_EQ(peer.unsubscribed,
-            (std::vector<BrokerPeer::Unsubscribed>{{number, 2, 0}}));
+  EXPECT_EQ(peer.unsubscribed, (std::vector<BrokerPeer::Unsubscribed>{{number, 2, 0}}));
   peer.room = true;
   peer.take();
   peer.session.writable();

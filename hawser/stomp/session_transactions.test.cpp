@@ -117,7 +117,8 @@ TEST(StompTransaction, T_05_the_end_of_the_connection_aborts) {
   leaving.begin("t");
   leaving.send("t", "x", "r");
   leaving.frame("DISCONNECT", {"receipt:bye"});
-  EXPECT_EQ(leaving.take(), "RECEIPT\nreceipt-id:bye\n\n\0"s) << "and no receipt for what is not done";
+  EXPECT_EQ(leaving.take(), "RECEIPT\nreceipt-id:bye\n\n\0"s)
+      << "and no receipt for what is not done";
   EXPECT_TRUE(leaving.committed.empty());
 }
 

@@ -54,8 +54,8 @@ class WebSocketTransport final : public Transport {
   /// to begin with. That text is UTF-8 is the sender's word.
   void set_outgoing_text(bool on) noexcept { outgoing_text_ = on; }
   bool outgoing_text() const noexcept { return outgoing_text_; }
-  /// What our close frame will say (`code` 1000 … 4999), instead of what the Reason of the end stands
-  /// for. `text` is cut to the 123 bytes there is room for.
+  /// What our close frame will say (`code` 1000 … 4999), instead of what the Reason of the end
+  /// stands for. `text` is cut to the 123 bytes there is room for.
   void set_goodbye(std::uint16_t code, std::string_view text);
   /// What the peer's close frame said: 0 before it has come, 1005 when it named no code.
   std::uint16_t close_code() const noexcept { return close_code_; }

@@ -1,4 +1,5 @@
-// The part of a MESSAGE frame that is the same for all its subscribers. Internal to the STOMP layer.
+// The part of a MESSAGE frame that is the same for all its subscribers. Internal to the STOMP
+// layer.
 #pragma once
 
 #include <hawser/base/bytes.hpp>

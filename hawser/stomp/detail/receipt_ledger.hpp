@@ -1,6 +1,6 @@
 // The receipts that a session owes, by the token under which the bus will answer. Internal to the
-// broker; one thread. Tokens count up and are answered in about that order, so this is a ring and no
-// map.
+// broker; one thread. Tokens count up and are answered in about that order, so this is a ring and
+// no map.
 #pragma once
 
 #include <hawser/base/bytes.hpp>

@@ -21,7 +21,8 @@ std::unexpected<Error> wrong(BytesView name, BytesView value, const char* wanted
 
 /// Milliseconds that also fit as nanoseconds.
 Result<std::chrono::milliseconds> milliseconds(BytesView name, BytesView value) {
-  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 1'000'000;
+  constexpr auto most =
+      static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 1'000'000;
   const auto number = parse_decimal(value);
   if (!number || *number > most) return wrong(name, value, "a number of milliseconds");
   return std::chrono::milliseconds(*number);

@@ -22,8 +22,8 @@ struct SendHeaders {
   BytesView reply_to{};
   BytesView group{};  ///< message-group, JMSXGroupID
   bool persistent = false;
-  bool retain = false;           ///< retain:set (or true)
-  bool removes_retained = false; ///< retain:remove
+  bool retain = false;                     ///< retain:set (or true)
+  bool removes_retained = false;           ///< retain:remove
   std::optional<std::uint8_t> priority{};  ///< 0 … 9; more counts as 9
   /// ttl, expiration: so long from now. Zero is no bound, as in JMS.
   std::optional<Duration> ttl{};
