@@ -111,8 +111,9 @@ void add_hub_places(OptionTable& table, HubOptions& options) {
   table.add_text("tls-key", "FILE", options.tls.key, "PEM private key of the certificate");
   table.add_text("tls-client-ca", "FILE", options.tls.client_ca,
                  "clients must show a certificate that one of these authorities has signed");
-  table.add("data", "FOLDER", "the user's state folder",
-            "where durable queues are kept; :memory: keeps nothing",
+  table.add("data", "FOLDER", "",
+            "where durable queues are kept, by default in the user's state folder; :memory: keeps "
+            "nothing",
             [&options](std::string_view text) {
               options.data = text;
               return std::string{};
@@ -148,16 +149,16 @@ void add_stomp_options(OptionTable& table, HubOptions& options) {
   table.add_size("stomp-header-line-limit", limits.header_line, "longest header line");
   table.add_size("stomp-header-block-limit", limits.header_block, "all header lines of a frame");
   table.add_size("stomp-login-frame-limit", limits.pre_login_frame, "longest frame before login");
-  table.add("stomp-hosts", "NAME,…", "any", "the virtual hosts that CONNECT may name",
+  table.add("stomp-hosts", "NAME,…", "", "the virtual hosts that CONNECT may name; any by default",
             read_list(session.hosts));
-  table.add("stomp-lenient", "WORD,…", "strict",
+  table.add("stomp-lenient", "WORD,…", "",
             "what is let pass: unknown-acks, ack-modes, missing-ids, nack-1.0, escapes, "
             "sub-protocols",
             read_leniency(options));
   table.add_text("stomp-websocket-path", "PATH", options.websocket.path,
                  "where WebSocket clients knock");
-  table.add("stomp-websocket-origins", "ORIGIN,…", "any",
-            "web pages of these origins may connect, and nobody else",
+  table.add("stomp-websocket-origins", "ORIGIN,…", "",
+            "web pages of these origins may connect, and nobody else; any by default",
             read_list(options.websocket.origins));
   table.add_choice("stomp-websocket-messages", options.broker.websocket_text,
                    {{"binary", false}, {"text", true}},

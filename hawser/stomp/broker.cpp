@@ -206,6 +206,7 @@ void BrokerConnection::end(Reason reason) {
     if (auto* websocket = connection().transport<WebSocketTransport>())
       websocket->set_goodbye(code, reason.detail());
   }
+  send_output();  // nothing is sent any more once we stop
   self().stop(std::move(reason));
 }
 

@@ -77,6 +77,8 @@ bool covers(BytesView rule, BytesView destination) noexcept {
     if (is_rest(word)) return false;
     if (allowed != "*" && allowed != word) return false;
   }
+  // What is left of the rule may stand for no word at all.
+  if (more_rule && !more_words) return is_rest(rule);
   return more_rule == more_words;
 }
 

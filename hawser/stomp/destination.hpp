@@ -34,7 +34,7 @@ std::vector<BytesView> split_composite(BytesView text);
 
 /// Does the rule ("/topic/trains.>", "/queue/*") allow all that `destination` names? The
 /// destination may have wildcards of its own: a rule of `*` allows a subscription of `*`, not `>`.
-/// '.' and '/' part words alike; `>` and `#` stand for one word or more at the end.
+/// '.' and '/' part words alike; `>` and `#` stand for the rest, also for none.
 bool covers(BytesView rule, BytesView destination) noexcept;
 
 }  // namespace hawser::stomp
