@@ -58,8 +58,7 @@ struct Client::State {
         events(&the_events),
         options(the_options),
         me(self().pid()),
-        shards(bus.shards().size()),
-        slots(std::max(2U, options.senders)) {}
+        shards(bus.shards().size()) {}
 
   Ref<detail::Shard> shard(std::size_t index) const {
     return Ref<detail::Shard>(bus.shards()[index]);
@@ -101,7 +100,9 @@ Sender Client::sender(const Destination& to) {
   const auto found = s.slot_of.find(to);
   if (found != s.slot_of.end()) return {found->second, s.slots[found->second].generation};
   const std::uint32_t number = s.next_slot;
-  s.next_slot = (s.next_slot + 1) % static_cast<std::uint32_t>(s.slots.size());
+  s.next_slot = (s.next_slot + 1) % std::max(2U, s.options.senders);
+  // Not before they are needed: most clients only listen.
+  if (number == s.slots.size()) s.slots.emplace_back();
   State::Slot& slot = s.slots[number];
   if (slot.attached) {
     // What was gathered under this number leaves before the number means something else.

@@ -14,6 +14,7 @@
 #include <hawser/process/reason.hpp>
 #include <hawser/stomp/access.hpp>
 #include <hawser/stomp/destination.hpp>
+#include <hawser/stomp/detail/fifo.hpp>
 #include <hawser/stomp/detail/receipt_ledger.hpp>
 #include <hawser/stomp/detail/send_headers.hpp>
 #include <hawser/stomp/detail/subscribe_headers.hpp>
@@ -25,7 +26,6 @@
 #include <hawser/stomp/version.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -264,7 +264,7 @@ class BrokerSession {
   std::unordered_map<std::uint64_t, std::unique_ptr<Subscription>> subscriptions_;
   Subscription* last_found_ = nullptr;
   detail::ReceiptLedger owed_;
-  std::deque<bus::Delivery> waiting_;
+  detail::Fifo<bus::Delivery> waiting_;
   Transactions transactions_;
   std::size_t transaction_bytes_ = 0;
   std::map<std::string, Target, std::less<>> targets_;

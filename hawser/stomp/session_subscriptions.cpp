@@ -227,7 +227,7 @@ void BrokerSession::unsubscribe(const FrameView& frame) {
 void BrokerSession::end_subscription(Subscription& subscription, std::uint64_t token) {
   const std::uint64_t number = subscription.number;
   port_->unsubscribe(number, subscription.last_written, token);
-  std::erase_if(waiting_, [&](const bus::Delivery& each) { return each.subscription == number; });
+  waiting_.remove_if([&](const bus::Delivery& each) { return each.subscription == number; });
   by_name_.erase(by_name_.find(subscription.name));
   if (last_found_ == &subscription) last_found_ = nullptr;
   subscriptions_.erase(number);

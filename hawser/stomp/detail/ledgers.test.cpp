@@ -1,4 +1,6 @@
-// What a session remembers of receipts and of deliveries.
+// What a session remembers of receipts and of deliveries, and the small parts beside it.
+#include <hawser/stomp/detail/basic_login.hpp>
+#include <hawser/stomp/detail/fifo.hpp>
 #include <hawser/stomp/detail/receipt_ledger.hpp>
 #include <hawser/stomp/detail/unsettled.hpp>
 
@@ -8,6 +10,8 @@
 
 namespace hawser::stomp::detail {
 namespace {
+
+using namespace std::string_literals;
 
 TEST(ReceiptLedger, answers_each_token_once_in_any_order) {
   ReceiptLedger ledger;
@@ -60,6 +64,37 @@ TEST(Unsettled, deliveries_that_were_never_written_count_as_settled) {
   unsettled.add(4);
   EXPECT_EQ(unsettled.state(2), Unsettled::State::settled);
   EXPECT_EQ(unsettled.open(), 2U);
+}
+
+TEST(Fifo, is_a_queue) {
+  Fifo<std::string> fifo;
+  std::size_t in = 0, out = 0;
+  for (int round = 0; round < 200; ++round) {
+    for (int i = 0; i < round % 7; ++i) fifo.push_back(std::to_string(in++));
+    for (int i = 0; i < round % 5 && !fifo.empty(); ++i) {
+      EXPECT_EQ(fifo.front(), std::to_string(out++));
+      fifo.pop_front();
+    }
+    EXPECT_EQ(fifo.size(), in - out);
+    if (fifo.size() > 1) {
+      EXPECT_EQ(fifo[1], std::to_string(out + 1));
+    }
+  }
+  fifo.remove_if([](const std::string& each) { return each.back() == '0'; });
+  while (!fifo.empty()) {
+    if (out % 10 == 0) ++out;
+    EXPECT_EQ(fifo.front(), std::to_string(out++));
+    fifo.pop_front();
+  }
+}
+
+TEST(BasicLogin, is_read_strictly) {
+  EXPECT_EQ(read_basic_login("Basic bWU6c2VjcmV0"), std::pair("me"s, "secret"s));
+  EXPECT_EQ(read_basic_login("bAsIc bWU6"), std::pair("me"s, ""s));
+  EXPECT_EQ(read_basic_login("Basic bWU6YTpi"), std::pair("me"s, "a:b"s));
+  for (const char* bad : {"", "Basic", "Basic ", "Bearer bWU6c2VjcmV0", "Basic bWU", "Basic b?U6",
+                          "Basic bWVz", "Basic ===="})
+    EXPECT_FALSE(read_basic_login(bad)) << bad;
 }
 
 }  // namespace

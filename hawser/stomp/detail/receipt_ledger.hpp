@@ -4,10 +4,10 @@
 #pragma once
 
 #include <hawser/base/bytes.hpp>
+#include <hawser/stomp/detail/fifo.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,7 +18,7 @@ class ReceiptLedger {
  public:
   /// The next token, from 1, for which these receipts are owed.
   std::uint64_t add(std::vector<Bytes> receipts) {
-    entries_.push_back({std::move(receipts), true});
+    entries_.push_back(Entry{std::move(receipts), true});
     ++open_;
     return first_ + entries_.size() - 1;
   }
@@ -50,7 +50,7 @@ class ReceiptLedger {
     std::vector<Bytes> receipts;
     bool open = false;
   };
-  std::deque<Entry> entries_;
+  Fifo<Entry> entries_;
   std::uint64_t first_ = 1;
   std::size_t open_ = 0;
 };

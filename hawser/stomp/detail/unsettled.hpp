@@ -3,9 +3,10 @@
 // unsettled on.
 #pragma once
 
+#include <hawser/stomp/detail/fifo.hpp>
+
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 
 namespace hawser::stomp::detail {
 
@@ -68,7 +69,7 @@ class Unsettled {
     return static_cast<std::size_t>(id - first_);
   }
 
-  std::deque<State> states_;
+  Fifo<State> states_;
   std::uint64_t first_ = 1;
   std::size_t open_ = 0;
 };
