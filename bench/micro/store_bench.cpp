@@ -142,6 +142,7 @@ int main(int count, char** words) {
              flush_rate(folder, window * 256, seconds));
   measure(folder, "stored, nobody takes", Consumer::none, window, seconds, flushes);
   measure(folder, "settled a write later", Consumer::later, window, seconds, flushes);
-  measure(folder, "settled within the write", Consumer::at_once, window, seconds, flushes);
+  // The disk sees nothing of it: what sorting the changes out costs.
+  measure(folder, "settled within the write", Consumer::at_once, window, seconds / 50, flushes);
   return 0;
 }

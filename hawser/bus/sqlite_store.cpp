@@ -382,11 +382,11 @@ Result<void> SqliteStore::Parts::add_pieces(std::int64_t key, BytesView body) {
 }
 
 Result<void> SqliteStore::Parts::count_deliveries() {
-  for (const auto& [message, deliveries] : gather.delivered) {
-    const auto key = key_of(message.queue, message.sequence);
+  for (const Gather::Count& each : gather.delivered) {
+    const auto key = key_of(each.message.queue, each.message.sequence);
     if (!key) continue;  // it went with its queue
     counted.insert(*key);
-    if (auto done = count.bind(1, *key).bind(2, deliveries).run(); !done) return done;
+    if (auto done = count.bind(1, *key).bind(2, each.deliveries).run(); !done) return done;
   }
   return {};
 }
