@@ -96,9 +96,10 @@ class Client {
   // ---- subscriptions ---------------------------------------------------------------------------
 
   /// `number`, of this process's choice, names the subscription from now on. Confirmed before its
-  /// first delivery. Refused: already_exists (the number; a durable subscription with another
-  /// pattern or filter; one that takes one consumer and has it), not_found, overloaded,
-  /// invalid_argument (the pattern), refused (another's temporary queue).
+  /// first delivery (a new durable one when it is on disk, which may be later). Refused:
+  /// already_exists (the number; a durable subscription with another pattern or filter; one that
+  /// takes one consumer and has it), not_found, overloaded, invalid_argument (the pattern), refused
+  /// (another's temporary queue).
   void subscribe(std::uint64_t number, Subscription subscription, std::uint64_t token);
   /// No delivery follows that was not already on its way; that one is to be dropped. What is
   /// unsettled goes back to its place in the queue: up to `last_seen` as redelivered, what came or
@@ -126,6 +127,14 @@ class Client {
 
  private:
   struct State;
+  template <class Request>
+  void send(std::uint32_t shard, Request request);
+  void flush_shard(std::uint32_t index);
+  void prepared(std::uint64_t id, std::uint32_t shard, const Error* error);
+  void committed(std::uint64_t id);
+  void add_pause();
+  void remove_pause();
+
   std::unique_ptr<State> state_;
   std::uint32_t pauses_ = 0;
 };

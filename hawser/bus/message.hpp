@@ -83,11 +83,9 @@ class Message {
   static constexpr std::size_t inline_body = 4096;
 
   /// As the sender wrote it: "/topic/trains".
-  BytesView destination() const noexcept { return {text() + raw_, destination_}; }
-  BytesView content_type() const noexcept { return {text() + raw_ + destination_, content_type_}; }
-  BytesView group() const noexcept {
-    return {text() + raw_ + destination_ + content_type_, group_};
-  }
+  BytesView destination() const noexcept { return {text() + destination_at_, destination_}; }
+  BytesView content_type() const noexcept { return {text() + content_type_at_, content_type_}; }
+  BytesView group() const noexcept { return {text() + group_at_, group_}; }
   BytesView body() const noexcept {
     return shared_.empty() ? BytesView{text() + head_, body_} : shared_.view();
   }
@@ -106,7 +104,7 @@ class Message {
   /// "content-length:…\n" unless the body is empty, "\n".
   BytesView head() const noexcept { return {text(), head_}; }
   /// head() without its first line, for who writes another destination.
-  BytesView head_after_destination() const noexcept { return head().substr(properties_skip_); }
+  BytesView head_after_destination() const noexcept { return head().substr(destination_line_); }
   /// head, body and a NUL in one piece, when shared_body() is empty; else empty.
   BytesView whole() const noexcept {
     return shared_.empty() ? BytesView{text(), std::size_t{head_} + body_ + 1} : BytesView{};
@@ -154,13 +152,16 @@ class Message {
 
   mutable std::atomic<std::uint32_t> references_{1};
   std::uint32_t allocated_ = 0;
-  std::uint32_t head_ = 0;             // size of the head, which begins the text
-  std::uint32_t lines_ = 0;            // where the sender's own lines begin
-  std::uint32_t lines_size_ = 0;       // and their size
-  std::uint32_t properties_skip_ = 0;  // size of the destination's line
-  std::uint32_t raw_ = 0;  // where destination, content type and group lie unescaped, in this order
+  std::uint32_t head_ = 0;              // size of the head, which begins the text
+  std::uint32_t lines_ = 0;             // where the sender's own lines begin
+  std::uint32_t lines_size_ = 0;        // and their size
+  std::uint32_t destination_line_ = 0;  // size of the first line
+  // Where these lie unescaped: in the head unless they have escapes there, else behind the body.
+  std::uint32_t destination_at_ = 0;
   std::uint32_t destination_ = 0;
+  std::uint32_t content_type_at_ = 0;
   std::uint32_t content_type_ = 0;
+  std::uint32_t group_at_ = 0;
   std::uint32_t group_ = 0;
   std::uint32_t body_ = 0;  // size of the body when it lies here
   Encoding encoding_ = Encoding::opaque;
@@ -207,6 +208,10 @@ class MessagePtr {
   /// Counts `more` references at once; adopt() makes one pointer of each. For fan-out.
   void retain(std::uint32_t more) const noexcept {
     message_->references_.fetch_add(more, std::memory_order_relaxed);
+  }
+  /// Takes `count` of them back, unused.
+  static void give_back(const MessagePtr& message, std::uint32_t count) noexcept {
+    if (count > 0) message.message_->references_.fetch_sub(count, std::memory_order_release);
   }
   static MessagePtr adopt(const Message* message) noexcept {
     MessagePtr pointer;

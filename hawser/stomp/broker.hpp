@@ -2,15 +2,18 @@
 // Public; made by broker_server().
 #pragma once
 
-#include <hawser/bus/bus.hpp>
+#include <hawser/bus/client.hpp>
 #include <hawser/net/packet.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/next.hpp>
 #include <hawser/process/process.hpp>
 #include <hawser/stomp/session.hpp>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace hawser {
@@ -26,7 +29,7 @@ struct BrokerOptions {
   std::string bus = "default";
 };
 
-class BrokerConnection final : private BrokerSession::Port {
+class BrokerConnection final : private BrokerSession::Port, private bus::ClientEvents {
  public:
   explicit BrokerConnection(std::shared_ptr<const BrokerOptions> options) noexcept;
 
@@ -35,6 +38,8 @@ class BrokerConnection final : private BrokerSession::Port {
   void handle_info(Info& info);
   /// The peer has read enough of what we wrote.
   void handle_drained();
+  /// Paused by the bus: see pause_changed.
+  void handle_passive() {}
   void terminate(const Reason& reason);
   std::string describe() const;
 
@@ -53,10 +58,18 @@ class BrokerConnection final : private BrokerSession::Port {
                    std::uint64_t token) override;
   void grant(const bus::Destination& to, std::uint64_t number, std::uint32_t credit) override;
 
+  void delivered(std::span<bus::Delivery> deliveries) override;
+  void confirmed(std::uint64_t token) override;
+  void refused(std::uint64_t token, const Error& error) override;
+  void subscription_ended(std::uint64_t number, const Error& error) override;
+  void browse_ended(std::uint64_t) override {}
+  void pause_changed(bool paused) override;
+
   void tick();
 
   std::shared_ptr<const BrokerOptions> options_;  // one for all connections of the server
-  bus::Bus bus_;
+  std::optional<bus::Client> bus_;
+  std::map<std::uint64_t, std::uint64_t> settled_;  // by subscription: deliveries up to this
   std::optional<BrokerSession> session_;
   std::optional<Process::TimerId> timer_;
 };

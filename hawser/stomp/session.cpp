@@ -155,24 +155,28 @@ void BrokerSession::send(const FrameView& frame) {
   }
   const auto token = token_for(frame);
   if (!token) return;
-  std::vector<bus::Property> properties;
-  std::string content_type;
-  for (const auto& [name, value] : frame.headers()) {
+  bus::PropertyLines lines;
+  std::optional<BytesView> content_type;
+  const auto& headers = frame.headers();
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const auto& [name, value] = headers[i];
     if (detail::is_broker_header(name)) continue;
     if (name == "content-type") {
-      if (content_type.empty()) content_type = value;
+      if (!content_type) content_type = value;
       continue;
     }
     // Only the first of a repeated header counts (P-26); the rest is not passed on.
-    if (std::ranges::find(properties, name, &bus::Property::name) != properties.end()) continue;
-    properties.push_back({std::string(name), std::string(value)});
+    if (std::any_of(headers.begin(), headers.begin() + static_cast<std::ptrdiff_t>(i),
+                    [&](const auto& earlier) { return earlier.name == name; }))
+      continue;
+    lines.add(name, value);
   }
-  const auto text = frame.first("destination");
-  port_->publish(*to,
-                 std::make_shared<const bus::Message>(
-                     std::string(*text), Payload(frame.body()), bus::Encoding::opaque,
-                     std::move(content_type), std::move(properties)),
-                 *token);
+  bus::MessageDraft draft;
+  draft.destination = *frame.first("destination");
+  draft.content_type = content_type.value_or(BytesView{});
+  draft.properties = lines.view();
+  draft.body = frame.body();
+  port_->publish(*to, bus::Message::make(draft), *token);
 }
 
 void BrokerSession::subscribe(const FrameView& frame) {
@@ -309,20 +313,19 @@ void BrokerSession::confirmed(std::uint64_t token) {
   if (state_ == State::leaving && awaited_.empty()) say_goodbye();
 }
 
-void BrokerSession::refused(const bus::Refused& refused) {
+void BrokerSession::refused(std::uint64_t token, const Error& error) {
   std::optional<BytesView> receipt;
-  const auto found = awaited_.find(refused.token);
+  const auto found = awaited_.find(token);
   if (found != awaited_.end()) receipt = found->second.receipt;
-  fail(to_string(refused.error.kind), refused.error.text(), receipt,
-       Reason::overloaded(refused.error.detail));
+  fail(to_string(error.kind), error.text(), receipt, Reason::overloaded(error.detail));
 }
 
-void BrokerSession::subscription_ended(const bus::SubscriptionEnded& ended) {
-  Subscription* subscription = find_subscription(ended.subscription);
+void BrokerSession::subscription_ended(std::uint64_t number, const Error& error) {
+  Subscription* subscription = find_subscription(number);
   if (subscription == nullptr) return;
   fail("slow consumer",
-       fmt::format("subscription {}: {}", quoted(subscription->name), ended.error.detail), {},
-       Reason::overloaded(ended.error.detail));
+       fmt::format("subscription {}: {}", quoted(subscription->name), error.detail), {},
+       Reason::overloaded(error.detail));
 }
 
 void BrokerSession::bus_lost(std::string why) {

@@ -79,8 +79,8 @@ class BrokerSession {
   void received(BytesView octets, Instant now);
   void delivered(const bus::Delivery& delivery);
   void confirmed(std::uint64_t token);
-  void refused(const bus::Refused& refused);
-  void subscription_ended(const bus::SubscriptionEnded& ended);
+  void refused(std::uint64_t token, const Error& error);
+  void subscription_ended(std::uint64_t number, const Error& error);
   /// The peer has caught up: what waited is written.
   void writable();
   /// The bus went away under the session, or is not there; `why` is for the log.

@@ -46,7 +46,7 @@ Bytes make_block(const bus::Message& message, Version version) {
 }  // namespace
 
 const Payload& message_block(const bus::Message& message, Version version) {
-  return message.rendition(static_cast<std::size_t>(version),
+  return message.rendition(static_cast<std::uint32_t>(version),
                            [&] { return make_block(message, version); });
 }
 
