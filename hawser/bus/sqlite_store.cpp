@@ -270,12 +270,14 @@ Result<void> SqliteStore::Parts::write(std::span<const StoreBatch> batches) {
 Result<void> SqliteStore::Parts::apply() {
   for (const StoreChange* change : gather.definitions)
     if (auto done = define(*change); !done) return done;
+  // First what makes room: when the disk is full the rest of the same write may fit into it.
+  if (auto done = settle(); !done) return done;
+  if (auto done = count_deliveries(); !done) return done;
   for (const Gather::Add& each : gather.adds) {
     if (each.cancelled) continue;
     if (auto done = add(each); !done) return done;
   }
-  if (auto done = count_deliveries(); !done) return done;
-  return settle();
+  return {};
 }
 
 Result<std::uint32_t> SqliteStore::Parts::vacant_slot() {

@@ -85,7 +85,7 @@ std::deque<std::pair<std::uint64_t, std::uint64_t>> kept_in(const Recovered& rec
 
 std::uint64_t kills() {
   const char* const wanted = std::getenv("HAWSER_SEEDS");
-  return wanted == nullptr ? 20 : std::strtoull(wanted, nullptr, 10);
+  return wanted == nullptr ? 10 : std::strtoull(wanted, nullptr, 10);
 }
 
 TEST(SqliteStoreKill, what_was_confirmed_is_there_after_a_kill_at_any_moment) {
