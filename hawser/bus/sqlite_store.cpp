@@ -82,6 +82,7 @@ struct SqliteStore::Parts {
 
   std::int64_t page_bytes = 4096;
   std::int64_t checkpoint_at = 0;  // pages in the log
+  std::int64_t log_before = 0;
   bool giving_back = false;
   StoreStatistics statistics;
 };
@@ -427,9 +428,8 @@ Result<void> SqliteStore::Parts::erase(std::int64_t first, std::int64_t last) {
 void SqliteStore::Parts::keep_house() {
   const std::int64_t log_limit = static_cast<std::int64_t>(options.log_bytes) / page_bytes;
   const std::int64_t log = database.log_pages();
-  if (log < log_limit) {
-    checkpoint_at = log_limit;
-  } else if (log >= checkpoint_at) {
+  if (log < std::exchange(log_before, log)) checkpoint_at = log_limit;  // it has started anew
+  if (log >= checkpoint_at) {
     // Somebody who reads the file can keep the log from starting anew: not again at every write.
     checkpoint_at = log + std::max<std::int64_t>(log_limit / 4, 1);
     if (database.checkpoint()) ++statistics.checkpoints;

@@ -456,8 +456,6 @@ TEST(SqliteStore, space_that_is_not_needed_is_given_back) {
     must_write(*store,
                {add_change(1, 100 + i, text_message(patterned(4'000))), settle_change(1, 99 + i)});
   EXPECT_LT(disk_use(folder.path()), 4'000'000U);
-  for (const auto& e : fs::directory_iterator(folder.path())) std::cout << e.path() << " " << e.file_size() << "\n";
-  std::cout << ask(*store, "PRAGMA freelist_count") << " " << ask(*store, "PRAGMA page_count") << " " << store->statistics().checkpoints << "\n";
 }
 
 TEST(SqliteStore, a_program_that_only_looks_is_not_in_the_way) {
