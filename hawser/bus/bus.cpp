@@ -46,6 +46,7 @@ BusStatistics& BusStatistics::operator+=(const BusStatistics& other) noexcept {
   subscriptions += other.subscriptions;
   waiting_messages += other.waiting_messages;
   waiting_bytes += other.waiting_bytes;
+  unsettled_messages += other.unsettled_messages;
   return *this;
 }
 

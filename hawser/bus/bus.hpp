@@ -74,8 +74,9 @@ struct BusStatistics {
   std::uint64_t topics = 0;
   std::uint64_t queues = 0;  ///< durable subscriptions included
   std::uint64_t subscriptions = 0;
-  std::uint64_t waiting_messages = 0;  ///< in queues, delivered and unsettled ones included
-  std::uint64_t waiting_bytes = 0;     ///< the same and what waits for slow subscribers of topics
+  std::uint64_t waiting_messages = 0;    ///< in queues, not given out
+  std::uint64_t waiting_bytes = 0;       ///< the same and what waits for slow subscribers of topics
+  std::uint64_t unsettled_messages = 0;  ///< given out from queues and not settled
   BusStatistics& operator+=(const BusStatistics& other) noexcept;
 };
 

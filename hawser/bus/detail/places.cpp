@@ -225,8 +225,9 @@ BusStatistics Shard::handle_call(GetStatistics) {
       sums.dropped += counters.dropped;
       sums.expired += counters.expired;
       sums.dead_lettered += counters.dead_lettered;
-      sums.waiting_messages += queue.messages();
-      sums.waiting_bytes += queue.bytes();
+      sums.waiting_messages += queue.messages() - queue.unsettled();
+      sums.waiting_bytes += queue.bytes() - queue.unsettled_bytes();
+      sums.unsettled_messages += queue.unsettled();
     }
   return sums;
 }

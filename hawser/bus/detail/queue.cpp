@@ -90,7 +90,7 @@ void Queue::push(MessagePtr message, bool stored, std::int64_t now) {
       return;
     }
   }
-  enqueue(std::move(entry));
+  enqueue(std::move(entry), true);
 }
 
 void Queue::restore(MessagePtr message, std::uint64_t sequence, std::uint32_t deliveries,
@@ -128,7 +128,7 @@ std::int64_t Queue::expiry_of(const Entry& entry) const noexcept {
   return own == 0 ? bound : std::min(own, bound);
 }
 
-void Queue::enqueue(Entry entry) {
+void Queue::enqueue(Entry entry, bool fresh) {
   const std::uint8_t priority = entry.message->priority();
   if (const std::int64_t at = expiry_of(entry); at != 0) [[unlikely]] {
     if (expiries_.size() > 1'024 && expiries_.size() > 4 * messages_) {
@@ -146,14 +146,16 @@ void Queue::enqueue(Entry entry) {
   auto& ring = ready_[priority];
   present_ |= 1U << priority;
   ++ready_count_;
+  if (!fresh) {
+    // It comes back: whoever looked past its place looks again.
+    for (Subscriber* consumer : consumers_)
+      if (consumer->seen != nullptr)
+        (*consumer->seen)[priority] = std::min((*consumer->seen)[priority], entry.sequence);
+  }
   if (ring.empty() || ring.back().sequence < entry.sequence) [[likely]] {
     ring.push_back(std::move(entry));
     return;
   }
-  // It comes back: whoever looked past its place looks again.
-  for (Subscriber* consumer : consumers_)
-    if (consumer->seen != nullptr)
-      (*consumer->seen)[priority] = std::min((*consumer->seen)[priority], entry.sequence);
   const std::size_t index = find(ring, entry.sequence);
   if (index < ring.size() && ring[index].sequence == entry.sequence) {
     ring[index] = std::move(entry);  // the hole it left
@@ -263,13 +265,15 @@ Subscriber* Queue::next_consumer() noexcept {
 void Queue::give(Subscriber& consumer, Entry entry) {
   ++entry.deliveries;
   ++counters_.out;
+  const std::size_t size = entry.message->size();
   ++unsettled_;
+  unsettled_bytes_ += size;
   if (entry.redelivered) [[unlikely]]
     ++counters_.redelivered;
   if (grouped_ > 0 && !entry.message->group().empty())
     groups_[std::string(entry.message->group())].owner = &consumer;
   ++consumer.unsettled;
-  consumer.unsettled_bytes += entry.message->size();
+  consumer.unsettled_bytes += size;
   Delivery delivery{consumer.number, consumer.next_id++, entry.message, entry.deliveries,
                     entry.redelivered};
   consumer.held.push_back(std::move(entry));
@@ -409,6 +413,7 @@ void Queue::unsubscribe(Subscriber& consumer, std::uint64_t last_seen, std::int6
     Entry entry = held.pop_front();
     if (!entry.message) continue;
     --unsettled_;
+    unsettled_bytes_ -= entry.message->size();
     requeue(std::move(entry), id <= last_seen, false, now);
   }
   consumer.unsettled = 0;
@@ -468,8 +473,10 @@ void Queue::trim_held(Subscriber& consumer) noexcept {
 
 void Queue::settle_one(Subscriber& consumer, Entry entry, Outcome outcome, std::int64_t now) {
   --consumer.unsettled;
-  consumer.unsettled_bytes -= entry.message->size();
+  const std::size_t size = entry.message->size();
+  consumer.unsettled_bytes -= size;
   --unsettled_;
+  unsettled_bytes_ -= size;
   switch (outcome) {
     case Outcome::accepted:
       ++counters_.settled;
@@ -616,6 +623,7 @@ void Queue::give_back(HeldDelivery held, Subscriber* consumer, std::int64_t now)
     return;
   }
   --unsettled_;
+  unsettled_bytes_ -= held.entry.message->size();
   requeue(std::move(held.entry), true, false, now);
 }
 

@@ -103,6 +103,7 @@ class Queue {
   std::uint64_t messages() const noexcept { return messages_; }
   std::uint64_t bytes() const noexcept { return bytes_; }
   std::uint64_t unsettled() const noexcept { return unsettled_; }
+  std::uint64_t unsettled_bytes() const noexcept { return unsettled_bytes_; }
   std::uint64_t delayed() const noexcept { return delayed_.size(); }
   std::size_t consumers() const noexcept { return consumers_.size(); }
   const std::vector<Subscriber*>& consumer_list() const noexcept { return consumers_; }
@@ -167,8 +168,8 @@ class Queue {
     const std::int64_t at = expiry_of(entry);
     return at != 0 && at <= now;
   }
-  /// Back or new among those that wait.
-  void enqueue(Entry entry);
+  /// Back, or new (`fresh`), among those that wait.
+  void enqueue(Entry entry, bool fresh = false);
   void delay(Entry entry, std::int64_t at);
   void requeue(Entry entry, bool seen, bool wait, std::int64_t now);
   void expire(Entry entry);
@@ -209,6 +210,7 @@ class Queue {
   std::uint64_t bytes_ = 0;
   std::uint64_t ready_count_ = 0;
   std::uint64_t unsettled_ = 0;
+  std::uint64_t unsettled_bytes_ = 0;
   std::uint64_t reserved_messages_ = 0;
   std::uint64_t reserved_bytes_ = 0;
   std::uint64_t grouped_ = 0;  // messages with a group, in the queue
