@@ -82,6 +82,7 @@ struct SqliteStore::Parts {
 
   std::int64_t page_bytes = 4096;
   std::int64_t checkpoint_at = 0;  // pages in the log
+  std::int64_t log_before = 0;
   bool giving_back = false;
   StoreStatistics statistics;
 };
@@ -270,12 +271,14 @@ Result<void> SqliteStore::Parts::write(std::span<const StoreBatch> batches) {
 Result<void> SqliteStore::Parts::apply() {
   for (const StoreChange* change : gather.definitions)
     if (auto done = define(*change); !done) return done;
+  // First what makes room: when the disk is full the rest of the same write may fit into it.
+  if (auto done = settle(); !done) return done;
+  if (auto done = count_deliveries(); !done) return done;
   for (const Gather::Add& each : gather.adds) {
     if (each.cancelled) continue;
     if (auto done = add(each); !done) return done;
   }
-  if (auto done = count_deliveries(); !done) return done;
-  return settle();
+  return {};
 }
 
 Result<std::uint32_t> SqliteStore::Parts::vacant_slot() {
@@ -382,11 +385,11 @@ Result<void> SqliteStore::Parts::add_pieces(std::int64_t key, BytesView body) {
 }
 
 Result<void> SqliteStore::Parts::count_deliveries() {
-  for (const auto& [message, deliveries] : gather.delivered) {
-    const auto key = key_of(message.queue, message.sequence);
+  for (const Gather::Count& each : gather.delivered) {
+    const auto key = key_of(each.message.queue, each.message.sequence);
     if (!key) continue;  // it went with its queue
     counted.insert(*key);
-    if (auto done = count.bind(1, *key).bind(2, deliveries).run(); !done) return done;
+    if (auto done = count.bind(1, *key).bind(2, each.deliveries).run(); !done) return done;
   }
   return {};
 }
@@ -425,9 +428,8 @@ Result<void> SqliteStore::Parts::erase(std::int64_t first, std::int64_t last) {
 void SqliteStore::Parts::keep_house() {
   const std::int64_t log_limit = static_cast<std::int64_t>(options.log_bytes) / page_bytes;
   const std::int64_t log = database.log_pages();
-  if (log < log_limit) {
-    checkpoint_at = log_limit;
-  } else if (log >= checkpoint_at) {
+  if (log < std::exchange(log_before, log)) checkpoint_at = log_limit;  // it has started anew
+  if (log >= checkpoint_at) {
     // Somebody who reads the file can keep the log from starting anew: not again at every write.
     checkpoint_at = log + std::max<std::int64_t>(log_limit / 4, 1);
     if (database.checkpoint()) ++statistics.checkpoints;

@@ -24,6 +24,9 @@ struct SqliteStoreOptions {
   /// Space in the file that deleted messages left is used again; beyond so many bytes it is given
   /// back to the disk, little by little.
   std::uint64_t free_bytes = 64ULL * 1024 * 1024;
+  /// Looks through the whole file when it is opened, so that one that is damaged is refused then
+  /// and not in the middle of work. Takes about as long as reading it.
+  bool check = true;
 };
 
 /// Counters since it was opened.

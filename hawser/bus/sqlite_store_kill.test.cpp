@@ -1,5 +1,5 @@
 // Programs that are killed while they write: whatever they had confirmed is there, and of the write
-// that the kill met all or nothing. HAWSER_SEEDS says how often.
+// that the kill met all or nothing. HAWSER_KILLS says how often.
 #include <hawser/bus/sqlite_store.hpp>
 
 #include <hawser/base/random.hpp>
@@ -84,8 +84,8 @@ std::deque<std::pair<std::uint64_t, std::uint64_t>> kept_in(const Recovered& rec
 }
 
 std::uint64_t kills() {
-  const char* const wanted = std::getenv("HAWSER_SEEDS");
-  return wanted == nullptr ? 20 : std::strtoull(wanted, nullptr, 10);
+  const char* const wanted = std::getenv("HAWSER_KILLS");
+  return wanted == nullptr ? 10 : std::strtoull(wanted, nullptr, 10);
 }
 
 TEST(SqliteStoreKill, what_was_confirmed_is_there_after_a_kill_at_any_moment) {

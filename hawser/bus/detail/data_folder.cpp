@@ -17,12 +17,26 @@ namespace {
 
 constexpr std::string_view lock_name = "lock";
 
+/// So that the folder itself outlives a loss of power, as what will be written into it does.
+void sync_parent_of(const std::string& folder) {
+  const std::size_t slash = folder.rfind('/');
+  const std::string parent = slash == std::string::npos ? "." : folder.substr(0, slash + 1);
+  const int descriptor = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
 Result<void> make_folders(const std::string& path) {
   for (std::size_t end = 1; end != std::string::npos;) {
     end = path.find('/', end);
     const std::string folder = path.substr(0, end);
     if (end != std::string::npos) ++end;
-    if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) continue;
+    if (::mkdir(folder.c_str(), 0700) == 0) {
+      sync_parent_of(folder);
+      continue;
+    }
+    if (errno == EEXIST) continue;
     struct stat there{};
     // Above ours there may be folders that are not ours to write, which does not matter.
     const int code = errno;

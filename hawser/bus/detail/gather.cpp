@@ -53,18 +53,19 @@ void Gather::collect(std::span<const StoreBatch> batches) {
           if (Add* const add = find(message)) {
             add->deliveries = change.deliveries;
           } else {
-            delivered.emplace_back(message, change.deliveries);
+            delivered.push_back(
+                {message, static_cast<std::uint32_t>(delivered.size()), change.deliveries});
           }
       }
     }
   }
   std::ranges::sort(settled);
   // Of several counts of one message the last holds; none of one that is settled.
-  std::ranges::stable_sort(delivered, {}, &std::pair<Message, std::uint32_t>::first);
+  std::ranges::sort(delivered);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < delivered.size(); ++i) {
-    if (i + 1 < delivered.size() && delivered[i + 1].first == delivered[i].first) continue;
-    if (std::ranges::binary_search(settled, delivered[i].first)) continue;
+    if (i + 1 < delivered.size() && delivered[i + 1].message == delivered[i].message) continue;
+    if (std::ranges::binary_search(settled, delivered[i].message)) continue;
     delivered[kept++] = delivered[i];
   }
   delivered.resize(kept);

@@ -4,10 +4,10 @@
 
 #include <hawser/bus/store.hpp>
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace hawser::bus::detail {
@@ -24,6 +24,12 @@ class Gather {
     std::uint64_t sequence;
     friend auto operator<=>(const Message&, const Message&) = default;
   };
+  struct Count {
+    Message message;
+    std::uint32_t order;  // which of one message's counts came first
+    std::uint32_t deliveries;
+    friend auto operator<=>(const Count&, const Count&) = default;
+  };
 
   /// Sorts the changes out; the batches must live as long as what this has of them.
   void collect(std::span<const StoreBatch> batches);
@@ -35,9 +41,9 @@ class Gather {
   // In this order they may be done.
   std::vector<const StoreChange*> definitions;  ///< declare and remove
   std::vector<Add> adds;
-  std::vector<std::pair<Message, std::uint32_t>> delivered;  ///< sorted, the last count of each
-  std::vector<Message> settled;                              ///< sorted
-  std::size_t cancelled = 0;                                 ///< of the adds
+  std::vector<Count> delivered;  ///< sorted, the last of each message
+  std::vector<Message> settled;  ///< sorted
+  std::size_t cancelled = 0;     ///< of the adds
 
  private:
   Add* find(const Message& message) noexcept;

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <utility>
 #include <vector>
 
 namespace hawser::bus::detail {
@@ -37,8 +36,11 @@ TEST(Gather, keeps_the_last_count_of_what_stays) {
                   delivered_change(1, 9, 3)}}};
   Gather gather;
   gather.collect(batches);
-  const std::vector<std::pair<Gather::Message, std::uint32_t>> expected{{{1, 4}, 1}, {{1, 5}, 2}};
-  EXPECT_EQ(gather.delivered, expected);
+  ASSERT_EQ(gather.delivered.size(), 2U);
+  EXPECT_EQ(gather.delivered[0].message, (Gather::Message{1, 4}));
+  EXPECT_EQ(gather.delivered[0].deliveries, 1U);
+  EXPECT_EQ(gather.delivered[1].message, (Gather::Message{1, 5}));
+  EXPECT_EQ(gather.delivered[1].deliveries, 2U);
   EXPECT_EQ(gather.settled, (std::vector<Gather::Message>{{1, 6}}));
   EXPECT_EQ(gather.adds.at(0).deliveries, 3U);
 }

@@ -151,6 +151,10 @@ struct WriteChanges {
 struct Stored {
   std::uint64_t token = 0;
 };
+/// The store cannot be written, and why; with none, it can again.
+struct StoreTrouble {
+  std::shared_ptr<const Error> error;
+};
 /// Which queues are there for shard `number` of `count`?
 struct Recover {
   Pid from;

@@ -36,11 +36,8 @@ void Shard::publish_to_queue(Peer* from, Place& place, MessagePtr message, std::
   Queue& queue = this->queue(place);
   const Pid publisher = from == nullptr ? Pid{} : from->pid;
   const bool stored = stores(queue, *message);
-  if (stored && store_is_behind()) [[unlikely]] {
-    refuse(publisher, token,
-           Error{ErrorKind::overloaded, 0, "publish",
-                 fmt::format("the store has {} changes to write, the limit (unstored_changes)",
-                             unstored_)});
+  if (stored && store_is_behind() && !committing_) [[unlikely]] {
+    refuse(publisher, token, store_behind("publish"));
     return;
   }
   const Queue::Room room = queue.make_room(message->size());

@@ -111,6 +111,7 @@ class Shard final : public QueueHost {
   void handle_cast(Relay relay);
   void handle_cast(Relayed relayed);
   void handle_cast(Stored stored);
+  void handle_cast(StoreTrouble trouble) { store_trouble_ = std::move(trouble.error); }
   void handle_cast(RecoveredState state);
   void handle_cast(Flush flush);
   BusStatistics handle_call(GetStatistics);
@@ -201,7 +202,11 @@ class Shard final : public QueueHost {
   void define(Place& place);
   void undefine(Queue& queue);
   void record(StoreChange change);
-  bool store_is_behind() const noexcept { return unstored_ >= options_->unstored_changes; }
+  bool store_is_behind() const noexcept {
+    return unstored_ >= options_->unstored_changes || store_trouble_ != nullptr;
+  }
+  /// Why nothing more is taken for it, when it is behind.
+  Error store_behind(std::string operation) const;
   /// Confirms once everything recorded so far is safe.
   void confirm_when_stored(Pid whom, std::uint64_t token);
   /// The same, if something has been recorded since there were `before` changes; else at once.
@@ -283,6 +288,8 @@ class Shard final : public QueueHost {
   std::deque<InFlight> in_flight_;
   std::uint64_t last_write_ = 0;
   std::size_t unstored_ = 0;
+  std::shared_ptr<const Error> store_trouble_;
+  bool committing_ = false;  // what is published now has been promised
   std::uint64_t queue_id_base_ = 0;
   std::uint64_t queue_ids_ = 0;
 

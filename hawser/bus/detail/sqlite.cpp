@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -203,6 +204,12 @@ Error SqliteDatabase::error(int code) const {
                       primary == SQLITE_FULL || primary == SQLITE_READONLY;
   return explain(code, system && handle_ ? sqlite3_system_errno(handle_.get()) : 0,
                  handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code), file_);
+}
+
+Error SqliteDatabase::damage(std::string_view words) const {
+  std::string line(words.substr(0, 200));
+  std::ranges::replace(line, '\n', ' ');
+  return explain(SQLITE_CORRUPT, 0, line, file_);
 }
 
 }  // namespace hawser::bus::detail

@@ -74,6 +74,8 @@ class SqliteDatabase {
   bool in_transaction() const noexcept;
 
   Error error(int code) const;
+  /// The file is not as it was written, in the words of a check.
+  Error damage(std::string_view words) const;
   const std::string& file() const noexcept { return file_; }
 
  private:

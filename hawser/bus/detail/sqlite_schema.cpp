@@ -109,6 +109,15 @@ Result<void> check_version(SqliteDatabase& database) {
   return {};
 }
 
+Result<void> check_pages(SqliteDatabase& database) {
+  auto check = database.prepare("PRAGMA quick_check(1)");
+  if (!check) return std::unexpected(std::move(check.error()));
+  const auto row = check->step();
+  if (!row) return std::unexpected(row.error());
+  if (*row && check->bytes(0) == "ok") return {};
+  return std::unexpected(database.damage(*row ? check->bytes(0) : "no answer"));
+}
+
 }  // namespace
 
 Result<void> open_database(SqliteDatabase& database, const std::string& file,
@@ -123,6 +132,8 @@ Result<void> open_database(SqliteDatabase& database, const std::string& file,
         fmt::format("PRAGMA journal_size_limit = {}", 2 * options.log_bytes)})
     if (auto set = database.execute(setting.c_str()); !set) return set;
   if (auto checked = check_version(database); !checked) return checked;
+  if (options.check)
+    if (auto whole = check_pages(database); !whole) return whole;
   if (options.maximum_bytes == 0) return {};
   const auto page = database.ask("PRAGMA page_size");
   if (!page) return std::unexpected(page.error());

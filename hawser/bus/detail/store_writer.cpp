@@ -39,6 +39,7 @@ void StoreWriter::handle_cast(WriteChanges changes) {
 
 void StoreWriter::handle_cast(Recover recover) {
   self().monitor(recover.from);
+  shards_.insert(recover.from);
   items_.emplace_back(recover);
   work();
 }
@@ -111,6 +112,7 @@ void StoreWriter::write(std::vector<WriteChanges> changes) {
 
 void StoreWriter::load(const Recover& recover) {
   busy_ = true;
+  load_began_ = self().now();
   auto job = std::make_shared<Load>();
   job->request = recover;
   const Pid me = self().pid();
@@ -124,13 +126,35 @@ void StoreWriter::load(const Recover& recover) {
 }
 
 void StoreWriter::fail(std::string_view what, const Error& error) {
-  // Nothing is confirmed meanwhile, and shards refuse persistent messages once too much waits.
+  // Nothing is confirmed meanwhile, and shards refuse persistent messages.
+  if (failures_ == 0) tell_shards(std::make_shared<const Error>(error));
   if (failures_++ % 60 == 0)
     self().log().error(
         self().process().label(),
         fmt::format("{}: {}; tried again every {} s", what, error.text(),
                     std::chrono::duration_cast<std::chrono::seconds>(retry_after).count()));
   self().send_after(retry_after, Retry{});
+}
+
+void StoreWriter::tell_of(const Recovered& recovered) {
+  if (recovered.queues.empty()) return;
+  std::size_t messages = 0;
+  for (const auto& queue : recovered.queues) messages += queue.messages.size();
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(self().now() - load_began_);
+  self().log().info(self().process().label(),
+                    fmt::format("{} messages of {} queues came from the store in {} ms", messages,
+                                recovered.queues.size(), took.count()));
+}
+
+void StoreWriter::tell_shards(const std::shared_ptr<const Error>& trouble) {
+  for (const Pid shard : shards_) Ref<Shard>(shard).cast(StoreTrouble{trouble});
+}
+
+void StoreWriter::succeed() {
+  if (std::exchange(failures_, 0) == 0) return;
+  self().log().info(self().process().label(), "the store can be used again");
+  tell_shards(nullptr);
 }
 
 void StoreWriter::handle_info(Info& info) {
@@ -145,7 +169,7 @@ void StoreWriter::handle_info(Info& info) {
       fail("the store cannot be written", job.result.error());
       return;
     }
-    failures_ = 0;
+    succeed();
     ++writes_;
     std::map<Pid, std::uint64_t> done;
     for (const auto& each : job.changes) done[each.from] = std::max(done[each.from], each.token);
@@ -156,10 +180,12 @@ void StoreWriter::handle_info(Info& info) {
       fail("the store cannot be read", job.result.error());
       return;
     }
-    failures_ = 0;
+    succeed();
     items_.pop_front();
+    tell_of(*job.result);
     Ref<Shard>(job.request.from).cast(RecoveredState{std::move(*job.result)});
-  } else if (info.get<Down>() != nullptr) {
+  } else if (const auto* down = info.get<Down>()) {
+    shards_.erase(down->from);
     // A part of a transaction that has not come will not come: what is there was not confirmed, and
     // goes the way of everything else its shards did.
     for (auto& item : items_)

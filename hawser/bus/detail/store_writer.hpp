@@ -2,14 +2,18 @@
 // the next group commit. Internal to the bus.
 #pragma once
 
+#include <hawser/base/result.hpp>
+#include <hawser/base/time.hpp>
 #include <hawser/bus/detail/protocol.hpp>
 #include <hawser/bus/store.hpp>
 #include <hawser/process/info.hpp>
+#include <hawser/process/pid.hpp>
 #include <hawser/process/reason.hpp>
 
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +53,9 @@ class StoreWriter {
   /// Takes those out of the queue that can be written together, in order.
   std::vector<WriteChanges> take_writable();
   void fail(std::string_view what, const Error& error);
+  void succeed();
+  void tell_shards(const std::shared_ptr<const Error>& trouble);
+  void tell_of(const Recovered& recovered);
 
   std::shared_ptr<Store> store_;
   std::deque<Item> items_;
@@ -56,6 +63,8 @@ class StoreWriter {
   bool stopping_ = false;
   std::size_t writes_ = 0;
   std::size_t failures_ = 0;
+  std::set<Pid> shards_;
+  Instant load_began_;
 };
 
 }  // namespace hawser::bus::detail

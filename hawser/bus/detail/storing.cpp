@@ -134,6 +134,16 @@ void Shard::flush_store(TransactionKey transaction, std::uint32_t parts) {
       WriteChanges{self().pid(), token, std::exchange(changes_, {}), transaction, parts});
 }
 
+Error Shard::store_behind(std::string operation) const {
+  if (store_trouble_ != nullptr)
+    return Error{store_trouble_->kind, store_trouble_->code, std::move(operation),
+                 "nothing persistent is taken, since the store cannot be written: " +
+                     store_trouble_->detail};
+  return Error{
+      ErrorKind::overloaded, 0, std::move(operation),
+      fmt::format("the store has {} changes to write, the limit (unstored_changes)", unstored_)};
+}
+
 void Shard::handle_cast(Stored stored) {
   begin_turn();
   while (!in_flight_.empty() && in_flight_.front().token <= stored.token) {

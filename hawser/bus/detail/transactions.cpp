@@ -47,6 +47,8 @@ Result<Prepared> Shard::prepare(Peer& from, Prepare& request) {
                             bus::describe(place->to), queue.messages(), queue.bytes(),
                             queue.options().messages, queue.options().bytes)});
     prepared.reserved.push_back({queue.number(), size});
+    if (stores(queue, *prepared.publishes.back().message) && store_is_behind())
+      return undo(store_behind("commit"));
   }
   return prepared;
 }
@@ -64,11 +66,13 @@ void Shard::commit(Peer& from, Prepared prepared) {
     touch(*place);
   }
   for (const Settlement& settlement : prepared.others) settle(from, {settlement, 0});
+  committing_ = true;
   for (auto& publish : prepared.publishes) {
     Place& place = *publish.place;
     this->publish(&from, place, std::move(publish.message), 0);
     release_place(place);
   }
+  committing_ = false;
 }
 
 void Shard::abort(Peer& from, Prepared prepared) {
