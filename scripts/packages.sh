@@ -6,7 +6,7 @@
 packages_build=(g++ cmake ninja-build pkg-config ccache mold
                 liburing-dev libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev
                 nlohmann-json3-dev libssl-dev libwslay-dev zlib1g-dev libboost1.81-dev prometheus-cpp-dev
-                libncurses-dev)
+                libncurses-dev libsqlite3-dev)
 packages_test=(python3 libgtest-dev libgmock-dev librapidcheck-dev)
 packages_lint=(python3 clang-format-19 clang-tidy-19)
 packages_format=(python3 clang-format-19)

@@ -107,6 +107,7 @@ Result<void> OptionTable::apply_file(const std::string& path) const {
   for (auto&& [key, node] : table) keys.emplace_back(std::string(key.str()), &node);
   std::ranges::sort(keys, {}, [](const auto& each) { return each.second->source().begin.line; });
   for (const auto& [key, node] : keys) {
+    if (node->is_table() && std::ranges::find(left_, key) != left_.end()) continue;
     const auto where = fmt::format("{}:{}", path, node->source().begin.line);
     const Entry* entry = find(key);
     if (entry == nullptr || node->is_table())

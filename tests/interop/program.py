@@ -27,6 +27,8 @@ class Program:
     SIGTERM and fails unless it ends well."""
 
     def __init__(self, *arguments, expect_status=0, executable=None):
+        if arguments[0] == "hub" and "--data" not in arguments:
+            arguments += ("--data", ":memory:")
         self.arguments = [executable or hawser, *arguments]
         self.expect_status = expect_status
         self.ready = {}
@@ -80,7 +82,7 @@ class Program:
                     raise AssertionError(f"{self.arguments} ended before it was ready\n{self.log()}")
                 line += octet
         text = line.decode()
-        if not re.fullmatch(r"ready( [a-z]+=\S+)+\n", text):
+        if not re.fullmatch(r"ready( [a-z-]+=\S+)+\n", text):
             raise AssertionError(f"not a ready line: {text!r}")
         self.ready = dict(field.split("=", 1) for field in text.split()[1:])
         if int(self.ready["pid"]) != self.process.pid:

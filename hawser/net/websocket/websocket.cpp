@@ -205,7 +205,8 @@ void WebSocketTransport::finish(const Reason& reason) {
   timer_.cancel();
   if (opening_ == nullptr) {
     // Where the connection only stops sending, the peer's messages still count until its own close.
-    const Goodbye goodbye = goodbye_for(reason);
+    const Goodbye goodbye =
+        goodbye_code_ == 0 ? goodbye_for(reason) : Goodbye{goodbye_code_, goodbye_text_};
     write_close(goodbye.code, goodbye.text);
     return;
   }
@@ -220,6 +221,11 @@ void WebSocketTransport::finish(const Reason& reason) {
     }
     link_->flush();
   }
+}
+
+void WebSocketTransport::set_goodbye(std::uint16_t code, std::string_view text) {
+  goodbye_code_ = code;
+  goodbye_text_ = websocket::close_text(text);
 }
 
 void WebSocketTransport::hibernate() {

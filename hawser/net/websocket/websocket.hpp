@@ -54,6 +54,9 @@ class WebSocketTransport final : public Transport {
   /// to begin with. That text is UTF-8 is the sender's word.
   void set_outgoing_text(bool on) noexcept { outgoing_text_ = on; }
   bool outgoing_text() const noexcept { return outgoing_text_; }
+  /// What our close frame will say (`code` 1000 … 4999), instead of what the Reason of the end
+  /// stands for. `text` is cut to the 123 bytes there is room for.
+  void set_goodbye(std::uint16_t code, std::string_view text);
   /// What the peer's close frame said: 0 before it has come, 1005 when it named no code.
   std::uint16_t close_code() const noexcept { return close_code_; }
   std::string_view close_text() const noexcept { return close_text_; }
@@ -151,6 +154,8 @@ class WebSocketTransport final : public Transport {
   std::uint8_t tail_left_ = 0;  // bytes of Inflater::tail still to be run
   websocket::Utf8Check utf8_;
   std::uint16_t close_code_ = 0;
+  std::uint16_t goodbye_code_ = 0;  // 0: by the Reason
+  std::string goodbye_text_;
   bool outgoing_text_ = false;
   bool last_was_text_ = false;
   bool in_frame_ = false;
