@@ -39,6 +39,7 @@ struct ServeOptions {
   std::uint64_t packet_limit = 0;
   ServeTransports transports{};
   ObservationOptions observation{};
+  bool keep_request = false;  // of a WebSocket: ping and echo never look at it
   SystemOptions system{};
   ServerOptions server{};
 };
@@ -48,7 +49,9 @@ int serve(ServeOptions options, const std::string& name,
           const std::function<Result<Pid>(System&, const ServerOptions&)>& start) {
   options.server.listen = options.listen;
   const auto limit = static_cast<std::size_t>(options.packet_limit);
-  if (auto applied = apply_transports(options.transports, limit, options.server); !applied)
+  if (auto applied =
+          apply_transports(options.transports, limit, options.keep_request, options.server);
+      !applied)
     return print_failure("serve " + name, applied.error().text());
   // Before any thread is there: it reads and removes environment variables.
   auto sockets = ServeSockets::gather(options.listen, options.handover, name);
@@ -91,6 +94,7 @@ int serve_module(ServeOptions options, const std::string& path, ModuleOptions mo
                                ? module_framing(*host, chosen_framing(options, 2))
                                : chosen_framing(options, options.length_bytes);
   options.system.reload_on_hangup = true;
+  options.keep_request = true;
   const std::string name = host->current()->handler();
   return serve(std::move(options), name,
                [&](System& system, const ServerOptions& server_options) -> Result<Pid> {

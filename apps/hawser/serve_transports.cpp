@@ -51,7 +51,7 @@ void add_transport_options(OptionTable& table, ServeTransports& transports) {
 }
 
 Result<void> apply_transports(const ServeTransports& transports, std::size_t packet_limit,
-                              ServerOptions& server) {
+                              bool keep_request, ServerOptions& server) {
   if (!transports.unix_path.empty()) server.listen = "unix:" + transports.unix_path;
   if (!transports.proxies.empty()) {
     ProxyProtocolOptions proxy;
@@ -81,6 +81,7 @@ Result<void> apply_transports(const ServeTransports& transports, std::size_t pac
   if (!transports.websocket.empty()) {
     WebSocketServerOptions websocket;
     websocket.path = transports.websocket;
+    websocket.keep_request = keep_request;
     if (packet_limit != 0) websocket.message_limit = packet_limit;
     if (auto valid = validate(websocket); !valid) return valid;
     server.framing = whole(websocket.message_limit);

@@ -186,6 +186,8 @@ class EngineCore : public Engine {
   /// For the backend's destructor, after it has made the kernel let go of everything: closes all
   /// sockets at once, without callbacks.
   void abandon_all() noexcept;
+  /// After a burst: what send queues left behind goes back to the heap.
+  void trim_send_pool() noexcept { send_pool_.trim(std::size_t{64} << 10); }
 
  private:
   Socket* find_owned(SocketId id) const noexcept;

@@ -427,6 +427,7 @@ Duration UringEngine::clean_when_calm() noexcept {
     calm_look_ = now() + interval;
     if (calm && looked_before && ring_.ready() == 0 && !ring_.overflown()) {
       buffers_.clean();
+      trim_send_pool();
       calm_look_ = Instant{};
       return Duration::max();
     }

@@ -128,7 +128,8 @@ void WebSocketTransport::write_plain(SendQueue& plain, Scratch& scratch) {
 bool WebSocketTransport::write_compressed(SendQueue& plain, Scratch& scratch) {
   const WebSocketDeflate& options = settings_->deflate;
   const Deflater::Shape shape{deflate_.our_bits, options.level, options.memory_level};
-  std::unique_ptr<Deflater>& deflater = deflate_.our_takeover ? deflater_ : scratch.deflater;
+  std::unique_ptr<Deflater>& deflater =
+      deflate_.our_takeover ? the_rest().deflater : scratch.deflater;
   if (deflater == nullptr || deflater->shape() != shape) {
     deflater = std::make_unique<Deflater>(shape);
   } else if (!deflate_.our_takeover) {
