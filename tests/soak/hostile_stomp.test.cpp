@@ -386,8 +386,8 @@ TEST(HostileStomp, GuessesPasswords) {
   std::vector<std::unique_ptr<SimStompClient>> guesses;
   for (int i = 0; i < 20; ++i) {
     guesses.push_back(scene.connect({.logs_in = false}));
-    guesses.back()->raw(frame_of("CONNECT\naccept-version:1.2\nlogin:alice\npasscode:" +
-                                 std::to_string(i) + "\n\n"));
+    guesses.back()->raw(frame_of(
+        "CONNECT\naccept-version:1.2\nlogin:alice\npasscode:" + std::to_string(i) + "\n\n"));
   }
   for (const auto& each : guesses) {
     EXPECT_TRUE(scene.hub.until([&] { return each->over(); }, 5s));
