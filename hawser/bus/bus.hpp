@@ -43,7 +43,7 @@ struct BusOptions {
   QueueOptions queue{};
   std::vector<QueueRule> queue_rules{};
   /// Topics and queues that may exist at once in one shard; further ones are refused (overloaded).
-  std::uint32_t destinations = 1'000'000;
+  std::uint32_t destinations = 100'000;
   /// A queue that was made by its first use is forgotten when it was idle for so long.
   Duration undeclared_expiry = 60s;
   /// What topics keep for those who subscribe later, all together; more is refused (overloaded).

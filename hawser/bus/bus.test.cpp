@@ -35,7 +35,8 @@ TEST_P(BusOn, what_is_published_is_confirmed_delivered_and_settled) {
   world.in(taker, [](Client& client) { client.subscribe(7, to(queue("jobs")), 1); });
   EXPECT_TRUE(taker.heard->has(1));
   world.in(sender, [](Client& client) {
-    for (const auto* body : {"a", "b", "c"}) client.publish(queue("jobs"), text(body), body[0]);
+    for (const auto* body : {"a", "b", "c"})
+      client.publish(queue("jobs"), text(body), static_cast<std::uint64_t>(body[0]));
   });
   EXPECT_EQ(sender.heard->confirmed, (std::vector<std::uint64_t>{'a', 'b', 'c'}));
   EXPECT_EQ(taker.heard->bodies(), "a b c");
@@ -70,7 +71,6 @@ TEST_P(BusOn, whoever_dies_leaves_what_it_had_to_the_others) {
 TEST_P(BusOn, what_is_rejected_is_in_the_dead_letter_queue_with_its_story) {
   BusWorld world(1, schedulers());
   const auto user = world.user(0);
-  BusOptions options;
   world.in(user, [](Client& client) {
     QueueOptions elsewhere;
     elsewhere.dead_letter = "graveyard";

@@ -122,6 +122,7 @@ void run_day(sim::World& world, bool storing) {
   {
     BusWorld bus(world, 1 + static_cast<unsigned>(random.below(3)), options);
     std::map<std::uint64_t, std::shared_ptr<Player>> players;  // by life
+    std::vector<std::shared_ptr<Player>> everybody;            // the dead too: some still hear
     const auto join = [&] {
       const std::uint64_t life = ++last_life;
       auto player = std::make_shared<Player>();
@@ -140,6 +141,7 @@ void run_day(sim::World& world, bool storing) {
         raw->awaited.erase(found);
         work(confirmed);
       };
+      everybody.push_back(player);
       players.emplace(life, std::move(player));
     };
     for (int i = 0; i < 4; ++i) join();
@@ -209,14 +211,15 @@ void run_day(sim::World& world, bool storing) {
               // again.
               judge.stories[held.message].asked_away = true;
               for (const std::uint64_t id : deal.out) judge.stories[id].confirmed = false;
-              player->awaited[token] = [&judge, number, player, held](bool confirmed) {
+              player->awaited[token] = [&judge, number, whose = player.get(),
+                                        held](bool confirmed) {
                 Deal& done = judge.deals[number];
                 (confirmed ? done.confirmed : done.refused) = true;
                 if (confirmed) {
                   judge.stories[held.message].surely_gone = true;
                   for (const std::uint64_t id : done.out) judge.stories[id].confirmed = true;
-                } else if (player->subscriptions.contains(held.subscription)) {
-                  player->held.push_back(held);
+                } else if (whose->subscriptions.contains(held.subscription)) {
+                  whose->held.push_back(held);
                 }
               };
               client.commit(std::move(transaction), token);

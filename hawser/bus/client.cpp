@@ -1,6 +1,7 @@
 // One process's requests, gathered by shard and turn, and the shards' answers.
 #include <hawser/bus/client.hpp>
 
+#include <hawser/base/check.hpp>
 #include <hawser/bus/detail/protocol.hpp>
 #include <hawser/bus/detail/shard.hpp>
 #include <hawser/process/ref.hpp>
@@ -96,6 +97,7 @@ std::size_t Client::subscriptions() const noexcept { return state_->subscription
 // ---------------------------------------------------------------------------------------
 
 Sender Client::sender(const Destination& to) {
+  check(to.kind != Destination::Kind::subscription, "only topics fill a durable subscription");
   State& s = *state_;
   const auto found = s.slot_of.find(to);
   if (found != s.slot_of.end()) return {found->second, s.slots[found->second].generation};
@@ -226,8 +228,11 @@ void Client::commit(Transaction transaction, std::uint64_t token) {
     return;
   }
   std::map<std::uint32_t, detail::Prepare> parts;
-  for (auto& publish : transaction.publishes_)
+  for (auto& publish : transaction.publishes_) {
+    check(publish.to.kind != Destination::Kind::subscription,
+          "only topics fill a durable subscription");
     parts[s.home(publish.to)].publishes.push_back(std::move(publish));
+  }
   for (const auto& settlement : transaction.settlements_)
     parts[s.home(settlement.subscription)].settlements.push_back(settlement);
   if (parts.empty()) parts[0];  // it happens all the same, and is confirmed like any

@@ -48,8 +48,9 @@ void Shard::end_turn() {
   // Whoever waits in the mailbox may have more for the same clients.
   if (gathered_ >= enough || self().process().statistics().mailbox == 0) {
     flush();
-  } else if (!std::exchange(flush_asked_, true)) {
-    self().ref<Shard>().cast(Flush{});
+  } else if (!flush_asked_) {
+    flush_asked_ = self().ref<Shard>().cast(Flush{});
+    if (!flush_asked_) flush();  // its mailbox is full
   }
 }
 
@@ -217,6 +218,8 @@ void Shard::handle_cast(Declare declare) {
     refuse(declare.from, declare.token, Error{kind, 0, "declare", std::move(why)});
     end_turn();
   };
+  if (declare.to.kind != Destination::Kind::queue)
+    return fail(ErrorKind::invalid_argument, bus::describe(declare.to) + " is not a queue");
   if (declare.options.messages == 0 || declare.options.deliveries == 0)
     return fail(ErrorKind::invalid_argument,
                 "a queue holds at least one message and delivers it at least once");
