@@ -80,7 +80,8 @@ class Screen {
   // ---- asking
   void look() {
     if (!link_.connected()) {
-      note_ = fmt::format("{} does not answer ({}); trying again", address_, link_.trouble());
+      // What matters comes first: a narrow terminal cuts the rest.
+      note_ = fmt::format("no answer, trying again: {}", link_.trouble());
       return;
     }
     if (std::exchange(connection_, link_.connection()) != link_.connection()) renew();

@@ -32,7 +32,7 @@ class UnsettledDeliveries {
   void abort(TransactionId transaction);
 
   std::size_t size() const noexcept { return open_.size(); }
-  /// UnsettledDeliveries, those of open transactions included, in order.
+  /// Unsettled, those of open transactions included, in order.
   std::vector<std::uint64_t> numbers() const;
 
  private:
