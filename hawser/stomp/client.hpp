@@ -109,7 +109,7 @@ class ClientProcess final : public HandlerProcess<H, Make, Client> {
  protected:
   void initialise() override { this->begin_kind(); }
   void make_handler() override { Base::initialise(); }
-  void terminate_handler(const Reason& reason) override {
+  void terminate_handler(Reason& reason) override {
     if (this->made()) Base::terminate_handler(reason);
   }
   /// It says goodbye to its broker, whatever the handler does (F-04).
@@ -124,21 +124,22 @@ class ClientProcess final : public HandlerProcess<H, Make, Client> {
   }
 
   void tell_open() override {
-    if constexpr (HasOpen<H>) tell("handle_open", [&] { return this->hosted().handle_open(); });
+    if constexpr (HasOpen<H>) notify("handle_open", [&] { return this->hosted().handle_open(); });
   }
   void tell_connect_failed(const Reason& reason) override {
     if constexpr (HasConnectFailed<H>)
-      tell("handle_connect_failed", [&] { return this->hosted().handle_connect_failed(reason); });
+      notify("handle_connect_failed", [&] { return this->hosted().handle_connect_failed(reason); });
   }
   void tell_connected(const FrameView& frame) override {
     if constexpr (HasConnectedFrame<H>) {
-      tell("handle_connected", [&] { return this->hosted().handle_connected(frame); });
+      notify("handle_connected", [&] { return this->hosted().handle_connected(frame); });
     } else if constexpr (HasConnected<H>) {
-      tell("handle_connected", [&] { return this->hosted().handle_connected(); });
+      notify("handle_connected", [&] { return this->hosted().handle_connected(); });
     }
   }
   void tell_ready() override {
-    if constexpr (HasReady<H>) tell("handle_ready", [&] { return this->hosted().handle_ready(); });
+    if constexpr (HasReady<H>)
+      notify("handle_ready", [&] { return this->hosted().handle_ready(); });
   }
   void tell_message(const Delivery& delivery) override {
     if constexpr (HasMessage<H>) {
@@ -186,7 +187,7 @@ class ClientProcess final : public HandlerProcess<H, Make, Client> {
   }
   void tell_state(const ClientChange& change) override {
     if constexpr (HasState<H>)
-      tell("handle_state", [&] { return this->hosted().handle_state(change); });
+      notify("handle_state", [&] { return this->hosted().handle_state(change); });
   }
   void tell_frames(std::span<const Frame> frames) override {
     if constexpr (HasFrames<H>)
@@ -195,7 +196,7 @@ class ClientProcess final : public HandlerProcess<H, Make, Client> {
 
  private:
   template <class Call>
-  void tell(const char* name, Call&& call) {
+  void notify(const char* name, Call&& call) {
     this->enter_callback(name);
     hawser::detail::carry_out(*this, std::forward<Call>(call));
   }

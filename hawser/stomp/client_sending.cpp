@@ -21,7 +21,7 @@ std::unexpected<Error> refused(ErrorKind kind, std::string_view operation, std::
   return std::unexpected(Error{kind, 0, std::string(operation), std::move(detail)});
 }
 
-void tell(Outcome& done, Result<void> outcome) {
+void answer(Outcome& done, Result<void> outcome) {
   if (done) done(std::move(outcome));
 }
 
@@ -29,7 +29,7 @@ void tell(Outcome& done, Result<void> outcome) {
 
 std::uint64_t Client::ask(Outcome done) {
   if (!options_->dialect.receipts) {
-    tell(done, {});
+    answer(done, {});
     return 0;
   }
   asked_.emplace(++last_token_, std::move(done));
@@ -97,8 +97,8 @@ Result<void> Client::accept(Send message, Outcome done, bool may_wait) {
           auto oldest = outbox_.drop_oldest();
           if (!oldest) return full();
           ++counters_.dropped;
-          tell(oldest->done, refused(ErrorKind::overloaded, "SEND",
-                                     "dropped from the outbox for a newer message"));
+          answer(oldest->done, refused(ErrorKind::overloaded, "SEND",
+                                       "dropped from the outbox for a newer message"));
         }
     }
   }
@@ -165,7 +165,7 @@ void Client::unblock() {
     Blocked next = std::move(blocked_.front());
     blocked_.pop_front();
     if (auto good = check_transaction(next.message.transaction); !good) {
-      tell(next.done, std::move(good));
+      answer(next.done, std::move(good));
       continue;
     }
     static_cast<void>(enqueue(std::move(next.message), std::move(next.done), next.deadline));
@@ -179,7 +179,7 @@ Result<void> Client::write_entry(Outbox::Entry entry) {
   const auto found = transactions_.find(id);
   if (found == transactions_.end()) {
     auto gone = check_transaction(id);
-    tell(entry.done, gone);
+    answer(entry.done, gone);
     return gone;
   }
   const bool commits = entry.kind == Outbox::Kind::commit;
@@ -192,7 +192,7 @@ Result<void> Client::write_entry(Outbox::Entry entry) {
                                    scheduler().now());
   if (!written) {
     auto asked = asked_.extract(token);
-    if (!asked.empty()) tell(asked.mapped(), written);
+    if (!asked.empty()) answer(asked.mapped(), written);
   }
   return written;
 }
@@ -209,7 +209,7 @@ Result<void> Client::write_send(Outbox::Entry entry) {
     const auto open = transactions_.find(entry.message.transaction);
     if (open == transactions_.end()) {
       auto gone = check_transaction(entry.message.transaction);
-      tell(entry.done, gone);
+      answer(entry.done, gone);
       return gone;
     }
     std::vector<Header> headers = entry.message.headers;
@@ -220,7 +220,7 @@ Result<void> Client::write_send(Outbox::Entry entry) {
                              how, now);
   }
   if (!written) {
-    tell(entry.done, written);
+    answer(entry.done, written);
     return written;
   }
   ++counters_.sends;
@@ -231,7 +231,7 @@ Result<void> Client::write_send(Outbox::Entry entry) {
     due(now + (how.timeout > Duration::zero() ? how.timeout : options_->session.receipt_timeout));
     outbox_.keep_in_flight(std::move(entry));
   } else {
-    tell(entry.done, {});
+    answer(entry.done, {});
   }
   return written;
 }
@@ -241,17 +241,17 @@ void Client::drop_overdue() {
   std::erase_if(blocked_, [&](Blocked& each) {
     if (now < each.deadline) return false;
     ++counters_.dropped;
-    tell(each.done, refused(ErrorKind::timeout, "SEND",
-                            "the deadline passed before there was room in the outbox"));
+    answer(each.done, refused(ErrorKind::timeout, "SEND",
+                              "the deadline passed before there was room in the outbox"));
     return true;
   });
   while (auto entry = outbox_.take_overdue(scheduler().now())) {
     ++counters_.dropped;
-    tell(entry->done,
-         refused(ErrorKind::timeout, "SEND",
-                 entry->sendings == 0 ? "the deadline passed before it could be sent"
-                                      : "the deadline passed before it could be sent again; "
-                                        "nobody knows what became of it"));
+    answer(entry->done,
+           refused(ErrorKind::timeout, "SEND",
+                   entry->sendings == 0 ? "the deadline passed before it could be sent"
+                                        : "the deadline passed before it could be sent again; "
+                                          "nobody knows what became of it"));
   }
 }
 
@@ -261,24 +261,25 @@ void Client::tear_outbox(Lost& lost) {
   lost.unknown = torn.lost.size() + torn.given_up.size();
   for (Outbox::Entry& entry : torn.lost) {
     ++counters_.failures;
-    tell(entry.done, refused(ErrorKind::closed, "SEND",
-                             "the connection was lost before the receipt; nobody knows what became "
-                             "of it: " +
-                                 lost.reason.text()));
+    answer(entry.done,
+           refused(ErrorKind::closed, "SEND",
+                   "the connection was lost before the receipt; nobody knows what became "
+                   "of it: " +
+                       lost.reason.text()));
   }
   for (Outbox::Entry& entry : torn.given_up) {
     ++counters_.failures;
-    tell(entry.done,
-         refused(ErrorKind::closed, "SEND",
-                 fmt::format("the connection broke {} times when it had been sent (setting "
-                             "send_attempts)",
-                             entry.suspicions)));
+    answer(entry.done,
+           refused(ErrorKind::closed, "SEND",
+                   fmt::format("the connection broke {} times when it had been sent (setting "
+                               "send_attempts)",
+                               entry.suspicions)));
   }
   lost.transactions = transactions_.size();
   counters_.transactions_lost += transactions_.size();
   transactions_.clear();
   for (Outbox::Entry& entry : outbox_.remove_transactions())
-    tell(entry.done, check_transaction(entry.message.transaction));
+    answer(entry.done, check_transaction(entry.message.transaction));
   unblock();
 }
 
