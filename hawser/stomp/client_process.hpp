@@ -170,6 +170,8 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   Duration deliver_packet(Packet packet) override;
   bool handles_end() const noexcept override { return false; }
   void deliver_end() override {}
+  bool handles_packet_timeout() const noexcept override { return false; }
+  void deliver_packet_timeout(BytesView /*partial*/) override {}
   bool handles_drained() const noexcept override { return true; }
   void deliver_drained() override;
   void give_up(Reason reason, bool by_reset) override;
