@@ -451,15 +451,16 @@ TEST_F(ClientTest, Stomp_S_17_RawModeWaitsForTheFirstFrameOnlySoLong) {
 // ---------------------------------------------------------------------------------
 
 TEST_F(ClientTest, Stomp_C_08_TheOctetsMayBeWatchedAndHideThePasscode) {
-  std::string in;
-  std::string out;
+  // The client's: its goodbye comes after this function's end.
+  const auto in = std::make_shared<std::string>();
+  const auto out = std::make_shared<std::string>();
   start_ready({.session = {.login = "me", .passcode = "secret"},
-               .trace = [&](Direction way, BytesView octets) {
-                 (way == Direction::in ? in : out) += octets;
+               .trace = [in, out](Direction way, BytesView octets) {
+                 (way == Direction::in ? *in : *out) += octets;
                }});
-  EXPECT_THAT(out, HasSubstr("\npasscode:***\n"));
-  EXPECT_EQ(out.find("secret"), std::string::npos);
-  EXPECT_THAT(in, HasSubstr("CONNECTED\n"));
+  EXPECT_THAT(*out, HasSubstr("\npasscode:***\n"));
+  EXPECT_EQ(out->find("secret"), std::string::npos);
+  EXPECT_THAT(*in, HasSubstr("CONNECTED\n"));
 }
 
 TEST_F(ClientTest, Stomp_S_38_CountsWhatItDoes) {

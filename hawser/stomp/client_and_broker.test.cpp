@@ -93,16 +93,22 @@ TEST(ClientAndBroker, Stomp_W_01_W_02_OverAWebSocketItIsTheSame) {
   ASSERT_TRUE(world.until([&] { return octets == body.size(); }));
 }
 
+/// A broker that agrees to one version as a WebSocket and to another as STOMP; ours does not.
+struct OfTwoMinds {
+  Next handle_packet(Packet /*connect*/) {
+    return send(std::string("CONNECTED\nversion:1.2\n\n\0", 24));
+  }
+};
+
 TEST(ClientAndBroker, Stomp_W_01_AVersionThatIsNotTheWebSocketsIsAFault) {
   Script script;
   NetWorld world(11, 1);
   const Address at = world.world().host("server").address(15674);
-  ASSERT_TRUE(world.system->start(bus::bus_child("default", {})));
-  ServerOptions server{.listen = ListenAddress(at)};
+  ServerOptions options_of_server{.listen = ListenAddress(at), .framing = raw()};
   WebSocketServerOptions websocket{.stream = true};
   websocket.subprotocols = {"v10.stomp"};
-  server.transports = {websocket_server(websocket)};
-  ASSERT_TRUE(world.system->start(broker_server("broker", std::move(server))));
+  options_of_server.transports = {websocket_server(websocket)};
+  ASSERT_TRUE(world.system->start(server<OfTwoMinds>("broker", std::move(options_of_server))));
   ClientOptions options{.targets = at.text(),
                         .transports = {websocket_client(stomp_websocket("/"))}};
   ASSERT_TRUE(world.system->start(client<Recorder>("feed", options, &script)));
