@@ -75,7 +75,7 @@ struct Ask {
   Duration timeout;
 };
 
-class ClientSession : private BodySink {
+class ClientSession final : private BodySink {
  public:
   /// What a session needs from around it, and whom it tells. Calls come only from inside the
   /// session's own methods; they may call the session's methods, but must not destroy it.

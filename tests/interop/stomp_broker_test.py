@@ -303,8 +303,9 @@ class Access(Case):
 
             write(alice + 'write = [">"]\n[anonymous]\nread = ["/topic/public"]\n')
             hub.process.send_signal(signal.SIGHUP)
-            while "were read again" not in hub.log():
-                connect(login="alice", passcode="secret").expect("CONNECTED")
+            while "were read again" not in hub.log():  # one at a time: descriptors are few
+                with connect(login="alice", passcode="secret") as peer:
+                    peer.expect("CONNECTED")
             peers[3].ask("SEND", b"x", destination="/topic/a")
             peers[0].send("SUBSCRIBE", id="2", destination="/topic/b")
             peers[0].expect("ERROR", message="access refused")
@@ -315,7 +316,8 @@ class Access(Case):
             write("[users.x]\n")
             hub.process.send_signal(signal.SIGHUP)
             while "stays as it was" not in hub.log():
-                connect().expect("CONNECTED")
+                with connect() as peer:
+                    peer.expect("CONNECTED")
             peers[3].ask("SEND", b"x", destination="/topic/a")
             self.assertNotIn("secret", hub.log())
 
