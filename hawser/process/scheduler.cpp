@@ -73,12 +73,22 @@ Scheduler::~Scheduler() {
 
 bool Scheduler::discard_inbox() {
   Message* list = inbox_.take_all();
-  const bool any = list != nullptr;
+  bool any = list != nullptr;
   while (list != nullptr) {
     const std::unique_ptr<Message> message(std::exchange(list, list->next_));
     if (message->target_generation_ != for_scheduler)
       message->undelivered({this, message->target_index_, message->target_generation_},
                            Reason::shutdown());
+  }
+  // Processes that never came to their end, such as those of a simulated host that crashed, have
+  // letters left that nobody else would open.
+  for (Slot& slot : slots_) {
+    if (slot.process == nullptr) continue;
+    while (Message* left = slot.process->mailbox_.pop()) {
+      const std::unique_ptr<Message> message(left);
+      message->undelivered(slot.process->pid(), Reason::shutdown());
+      any = true;
+    }
   }
   return any;
 }
