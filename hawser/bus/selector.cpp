@@ -157,6 +157,19 @@ Value join(bool stop, const Value& left, const Value& right) noexcept {
   return left.null() ? left : right;
 }
 
+Value real_numbers(SelectorOp op, double left, double right) noexcept {
+  switch (op) {
+    case SelectorOp::add:
+      return Value::of(left + right);
+    case SelectorOp::subtract:
+      return Value::of(left - right);
+    case SelectorOp::multiply:
+      return Value::of(left * right);
+    default:
+      return right == 0 ? Value{} : Value::of(left / right);
+  }
+}
+
 Value whole_numbers(SelectorOp op, std::int64_t left, std::int64_t right) noexcept {
   std::int64_t result = 0;
   bool overflow = false;
@@ -176,18 +189,7 @@ Value whole_numbers(SelectorOp op, std::int64_t left, std::int64_t right) noexce
       if (right != -1) result = left / right;
   }
   if (!overflow) return Value::of(result);
-  const auto first = static_cast<double>(left);
-  const auto second = static_cast<double>(right);
-  switch (op) {
-    case SelectorOp::add:
-      return Value::of(first + second);
-    case SelectorOp::subtract:
-      return Value::of(first - second);
-    case SelectorOp::multiply:
-      return Value::of(first * second);
-    default:
-      return Value::of(first / second);
-  }
+  return real_numbers(op, static_cast<double>(left), static_cast<double>(right));
 }
 
 Value arithmetic(SelectorOp op, const Value& left_side, const Value& right_side) noexcept {
@@ -196,18 +198,7 @@ Value arithmetic(SelectorOp op, const Value& left_side, const Value& right_side)
   if (left.null() || right.null()) return {};
   if (left.kind == Kind::integer && right.kind == Kind::integer)
     return whole_numbers(op, left.integer, right.integer);
-  const double first = left.as_real();
-  const double second = right.as_real();
-  switch (op) {
-    case SelectorOp::add:
-      return Value::of(first + second);
-    case SelectorOp::subtract:
-      return Value::of(first - second);
-    case SelectorOp::multiply:
-      return Value::of(first * second);
-    default:
-      return second == 0 ? Value{} : Value::of(first / second);
-  }
+  return real_numbers(op, left.as_real(), right.as_real());
 }
 
 /// The depth of the recursion is bounded by the depth of the tree (SelectorLimits::depth).
