@@ -49,16 +49,7 @@ Result<std::optional<TlsServerContext>> make_tls(const HubOptions& options) {
   if (files.certificate.empty() || files.key.empty())
     return std::unexpected(wrong(files.certificate.empty() ? "tls-certificate" : "tls-key",
                                  "is needed by --stomp-tls and --stomp-websocket-tls"));
-  TlsServerOptions tls;
-  TlsIdentity identity;
-  identity.certificate_file = files.certificate;
-  identity.private_key_file = files.key;
-  tls.identities.push_back(std::move(identity));
-  if (!files.client_ca.empty()) {
-    tls.client_certificates = TlsClientCertificates::require;
-    tls.client_trust.authority_file = files.client_ca;
-  }
-  auto context = TlsServerContext::create(std::move(tls));
+  auto context = TlsServerContext::of_files(files.certificate, files.key, files.client_ca);
   if (!context) return std::unexpected(std::move(context.error()));
   return std::optional(std::move(*context));
 }
