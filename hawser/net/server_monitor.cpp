@@ -1,6 +1,7 @@
 // Watchers, alarms, settings and the drain.
 #include <hawser/net/server_monitor.hpp>
 
+#include <hawser/base/faults.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/net/connection_supervisor.hpp>
 #include <hawser/net/listener.hpp>
@@ -180,8 +181,7 @@ void ServerMonitor::handle_call(AwaitConnections request, From<std::size_t> from
 void ServerMonitor::handle_call(SetServerOptions request, From<bool> from) {
   const auto faults = request.faults();
   if (!faults.empty()) {
-    from.fail({ErrorKind::invalid_argument, 0, fmt::format("server '{}'", server_->name),
-               fmt::format("{}", fmt::join(faults, "; "))});
+    from.fail(faulty(fmt::format("server '{}'", server_->name), faults));
     return;
   }
   if (request.max_connections) server_->limit->set_maximum(*request.max_connections);

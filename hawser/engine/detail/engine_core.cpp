@@ -1,6 +1,7 @@
 // The owner's calls, the flush, and the callbacks that need no kernel. Completions are in
 // completions.cpp, the end of sockets in closing.cpp.
 #include <hawser/base/check.hpp>
+#include <hawser/base/faults.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
 
 #include <algorithm>
@@ -479,11 +480,8 @@ Result<Address> EngineCore::local(SocketId id) const {
 Result<void> EngineCore::change_stream(SocketId id, const StreamChanges& changes) {
   const Socket* socket = find_owned(id, SocketKind::stream);
   if (socket == nullptr) return stale("change stream");
-  if (const auto faults = changes.faults(); !faults.empty()) {
-    std::string text = faults.front();
-    for (std::size_t i = 1; i < faults.size(); ++i) text += "; " + faults[i];
-    return std::unexpected(Error{ErrorKind::invalid_argument, 0, "change stream", std::move(text)});
-  }
+  if (const auto faults = changes.faults(); !faults.empty())
+    return std::unexpected(faulty("change stream", faults));
   return native_change(socket->number, changes);
 }
 

@@ -1,4 +1,5 @@
 // Options into SSL_CTX objects, and what OpenSSL asks back during a handshake.
+#include <hawser/base/faults.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/net/tls/detail/generation.hpp>
 #include <hawser/net/tls/detail/tls_side.hpp>
@@ -28,9 +29,7 @@ std::string canonical(std::string_view name) {
   return lower;
 }
 
-Error as_error(const TlsFaults& faults) {
-  return {ErrorKind::invalid_argument, 0, "tls", fmt::format("{}", fmt::join(faults, "; "))};
-}
+Error as_error(const TlsFaults& faults) { return faulty("tls", faults); }
 
 void check_limits(const HandshakeLimits& limits, TlsFaults& faults) {
   if (limits.steps_per_turn == 0) faults.emplace_back("handshakes.steps_per_turn: at least 1");
