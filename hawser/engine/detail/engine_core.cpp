@@ -4,6 +4,8 @@
 #include <hawser/base/faults.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -26,6 +28,13 @@ std::unexpected<Error> not_releasable(const char* why) {
 }
 
 }  // namespace
+
+void EngineCore::give_memory_back() noexcept {
+  send_pool_.trim(calm_send_bytes);
+  // The heap by itself gives back only what lies above its topmost block in use, and a single small
+  // one from the time of the burst pins all below it.
+  ::malloc_trim(0);
+}
 
 // ---- what not every backend has
 // ------------------------------------------------------------------

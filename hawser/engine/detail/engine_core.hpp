@@ -186,10 +186,15 @@ class EngineCore : public Engine {
   /// For the backend's destructor, after it has made the kernel let go of everything: closes all
   /// sockets at once, without callbacks.
   void abandon_all() noexcept;
-  /// After a burst: what send queues left behind goes back to the heap.
-  void trim_send_pool() noexcept { send_pool_.trim(std::size_t{64} << 10); }
+  /// More memory lies unused in the send pool than is kept there in calm times.
+  bool send_pool_swollen() const noexcept { return send_pool_.idle_bytes() > calm_send_bytes; }
+  /// After a burst: what send queues and everybody else on this heap left behind goes back to the
+  /// system.
+  void give_memory_back() noexcept;
 
  private:
+  static constexpr std::size_t calm_send_bytes = std::size_t{64} << 10;
+
   Socket* find_owned(SocketId id) const noexcept;
   Socket* find_owned(SocketId id, SocketKind kind) const noexcept;
   Result<Socket*> take_in(SocketKind kind, SocketPhase phase, int number, void* events);

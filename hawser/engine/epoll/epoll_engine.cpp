@@ -2,6 +2,7 @@
 // is tried at once and waits only after the kernel refused it; a read ends with a short read, since
 // the next byte then makes a new edge.
 #include <hawser/base/check.hpp>
+#include <hawser/engine/detail/calm_watch.hpp>
 #include <hawser/engine/detail/datagram_message.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
 #include <hawser/engine/detail/passed_sockets.hpp>
@@ -180,6 +181,7 @@ class EpollEngine final : public EngineCore {
   std::vector<SocketId> serving_;
   std::unique_ptr<char[]> buffer_;
   bool precise_ = true;
+  CalmWatch calm_;
   BlockingClient blocking_;  // last: its threads may call wake() until it is gone
 };
 
@@ -224,6 +226,10 @@ int EpollEngine::wait_for_events(Instant until) noexcept {
 }
 
 void EpollEngine::wait_and_collect(Instant until) {
+  if (until > now() && send_pool_swollen()) {
+    if (calm_.over(now(), [] { return true; })) give_memory_back();
+    until = std::min(until, now() + calm_.left(now()));
+  }
   collected_ = static_cast<std::size_t>(wait_for_events(until));
   set_now(read_clock());
 }

@@ -6,6 +6,7 @@
 // socket at a time, and the core begins the next only after the final completion of the one before;
 // entries are taken in order, so a cancel can never meet the successor of what it was meant for.
 #include <hawser/base/check.hpp>
+#include <hawser/engine/detail/calm_watch.hpp>
 #include <hawser/engine/detail/datagram_receiver.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
 #include <hawser/engine/detail/passed_sockets.hpp>
@@ -171,7 +172,7 @@ class UringEngine final : public EngineCore {
   bool starved_ = false;  // in this batch of completions
   std::deque<SocketId> starving_;
   std::size_t returned_ = 0;  // buffers, in the last batch
-  Instant calm_look_{};       // when to look next whether few buffers are used
+  CalmWatch calm_;
 
   enum class State : std::uint8_t { awake, asleep, woken };
   std::atomic<State> state_{State::awake};
@@ -400,7 +401,8 @@ void UringEngine::wait_and_collect(Instant until) {
     limit = until - read_clock();  // callbacks may have taken their time since now()
     wait = limit > Duration::zero();
   }
-  if (wait && buffers_.soiled()) limit = std::min(limit, clean_when_calm());
+  if (wait && (buffers_.soiled() || send_pool_swollen()))
+    limit = std::min(limit, clean_when_calm());
   if (wait) {
     State expected = State::awake;
     wait = state_.compare_exchange_strong(expected, State::asleep, std::memory_order_acq_rel);
@@ -416,23 +418,18 @@ void UringEngine::wait_and_collect(Instant until) {
   settle_silent_sends();
 }
 
-/// A pool that grew for a burst keeps its buffers but not their memory: each second it is looked
-/// whether few are used. Answers how long it is until the next look. The kernel fills buffers only
-/// while this thread waits for completions, so none is filled when there is no completion.
+/// A pool that grew for a burst keeps its buffers but not their memory. The kernel fills buffers
+/// only while this thread waits for completions, so none is filled when there is no completion.
+/// Answers how long it is until the next look.
 Duration UringEngine::clean_when_calm() noexcept {
-  constexpr Duration interval = std::chrono::seconds(1);
-  if (now() >= calm_look_) {
-    const bool calm = buffers_.take_used() <= buffers_.count() / 4;
-    const bool looked_before = calm_look_ != Instant{};
-    calm_look_ = now() + interval;
-    if (calm && looked_before && ring_.ready() == 0 && !ring_.overflown()) {
-      buffers_.clean();
-      trim_send_pool();
-      calm_look_ = Instant{};
-      return Duration::max();
-    }
+  const bool over = calm_.over(now(), [this] {
+    return buffers_.take_used() <= buffers_.count() / 4 && ring_.ready() == 0 && !ring_.overflown();
+  });
+  if (over) {
+    buffers_.clean();
+    give_memory_back();
   }
-  return calm_look_ - now();
+  return calm_.left(now());
 }
 
 void UringEngine::dispatch_completions() {
