@@ -213,7 +213,7 @@ void WebSocketTransport::finish(const Reason& reason) {
   if (opening_ == nullptr) {
     // Where the connection only stops sending, the peer's messages still count until its own close.
     const Goodbye goodbye =
-        goodbye_code_ == 0 ? goodbye_for(reason) : Goodbye{goodbye_code_, goodbye_text_};
+        goodbye_code_ == 0 ? goodbye_for(reason) : Goodbye{goodbye_code_, rest().goodbye_text};
     write_close(goodbye.code, goodbye.text);
     return;
   }
@@ -232,7 +232,7 @@ void WebSocketTransport::finish(const Reason& reason) {
 
 void WebSocketTransport::set_goodbye(std::uint16_t code, std::string_view text) {
   goodbye_code_ = code;
-  goodbye_text_ = websocket::close_text(text);
+  the_rest().goodbye_text = websocket::close_text(text);
 }
 
 void WebSocketTransport::hibernate() {

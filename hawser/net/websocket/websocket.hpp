@@ -88,11 +88,13 @@ class WebSocketTransport final : public Transport {
     std::string message{};  // the part of a message that has arrived
     std::string control{};  // the same of a control frame
     std::string close_text{};
+    std::string goodbye_text{};  // what our close frame says
     std::unique_ptr<websocket::Inflater> inflater;
     std::unique_ptr<websocket::Deflater> deflater;
     bool empty() const noexcept {
       return subprotocol.empty() && kept.empty() && message.empty() && control.empty() &&
-             close_text.empty() && inflater == nullptr && deflater == nullptr;
+             close_text.empty() && goodbye_text.empty() && inflater == nullptr &&
+             deflater == nullptr;
     }
   };
   const Rest& rest() const noexcept;
@@ -174,7 +176,6 @@ class WebSocketTransport final : public Transport {
   websocket::Utf8Check utf8_;
   std::uint16_t close_code_ = 0;
   std::uint16_t goodbye_code_ = 0;  // 0: by the Reason
-  std::string goodbye_text_;
   bool outgoing_text_ = false;
   bool last_was_text_ = false;
   bool in_frame_ = false;
