@@ -57,7 +57,7 @@ std::string complete(Options& options, bool own_load) {
   EchoPlan& plan = options.plan;
   plan.servers = options.tls ? tls_servers_in(options.folder) : servers_in(options.folder);
   for (const char* name :
-       {"bare epoll", "bare io_uring", "asio", "libuv", "erlang", "erlang otp"}) {
+       {"bare epoll", "bare io_uring", "asio", "libuv", "erlang", "erlang otp", "erlang ranch"}) {
     if (options.tls) break;
     if (std::ranges::find(plan.servers, name, &ServerSpec::name) == plan.servers.end()) {
       fmt::print(stderr, "{}: not built, so it is not in the comparison\n", name);

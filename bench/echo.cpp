@@ -281,7 +281,8 @@ std::vector<ServerSpec> servers_in(const std::string& folder) {
                              {"asio", "asio_echo", false},
                              {"libuv", "libuv_echo", false},
                              {"erlang", "erlang_echo.escript", false},
-                             {"erlang otp", "erlang_otp_echo.escript", false}};
+                             {"erlang otp", "erlang_otp_echo.escript", false},
+                             {"erlang ranch", "erlang_ranch_echo.escript", false}};
   return found_in(folder, known, Wire::plain);
 }
 

@@ -46,7 +46,7 @@ std::vector<Scenario> default_scenarios();
 
 /// The servers found in `folder` under the names they are built with: "bare epoll", "bare io_uring"
 /// (the floor), "asio", "libuv", "erlang",
-/// "erlang otp". What is not there is left out.
+/// "erlang otp", "erlang ranch". What is not there is left out.
 std::vector<ServerSpec> servers_in(const std::string& folder);
 /// The same of those that speak TLS: "bare TLS", the floor.
 std::vector<ServerSpec> tls_servers_in(const std::string& folder);
