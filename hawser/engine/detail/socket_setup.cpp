@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -336,13 +337,52 @@ NativeSocket::Closer& descriptor_closer() noexcept {
   return closer;
 }
 
-Result<void> send_datagram_to(int number, const Address& to, BytesView bytes) {
+namespace {
+/// sendto(), through one interface when `interface_index` names it.
+ssize_t transmit(int number, const SocketAddress& target, BytesView bytes,
+                 std::uint32_t interface_index) {
+  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  if (interface_index == 0) {
+    return ::sendto(number, bytes.data(), bytes.size(), flags, target.get(), target.length);
+  }
+  // The larger of the two control messages below fits.
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};  // only read
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(target.get());  // the same
+  message.msg_namelen = target.length;
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const head = CMSG_FIRSTHDR(&message);
+  const auto put = [&](int level, int type, const auto& info) {
+    head->cmsg_level = level;
+    head->cmsg_type = type;
+    head->cmsg_len = CMSG_LEN(sizeof info);
+    message.msg_controllen = CMSG_SPACE(sizeof info);
+    std::memcpy(CMSG_DATA(head), &info, sizeof info);
+  };
+  if (target.family() == AF_INET) {
+    in_pktinfo info{};
+    info.ipi_ifindex = static_cast<int>(interface_index);
+    put(IPPROTO_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    info.ipi6_ifindex = interface_index;
+    put(IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+  return ::sendmsg(number, &message, flags);
+}
+}  // namespace
+
+Result<void> send_datagram_to(int number, const Address& to, BytesView bytes,
+                              std::uint32_t interface_index) {
   constexpr std::string_view operation = "send datagram";
   const Result<SocketAddress> target = to_sockaddr(to);
   if (!target) return std::unexpected(target.error());
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const ssize_t sent = ::sendto(number, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                                  target->get(), target->length);
+    const ssize_t sent = transmit(number, *target, bytes, interface_index);
     if (sent >= 0) return {};
     // An ICMP answer to an earlier datagram is reported once, by whichever call comes next: it says
     // nothing of this one.
@@ -357,6 +397,10 @@ Result<void> send_datagram_to(int number, const Address& to, BytesView bytes) {
     return std::unexpected(
         Error{ErrorKind::invalid_argument, code, std::string(operation),
               fmt::format("{} bytes are too many for one datagram", bytes.size())});
+  }
+  if (code == ENODEV || code == ENXIO) {
+    return std::unexpected(Error{ErrorKind::not_found, code, std::string(operation),
+                                 fmt::format("there is no interface {}", interface_index)});
   }
   return std::unexpected(address_error(code, operation, to));
 }

@@ -8,6 +8,7 @@
 #include <hawser/base/check.hpp>
 #include <hawser/engine/detail/datagram_receiver.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
+#include <hawser/engine/detail/interface_list.hpp>
 #include <hawser/engine/detail/passed_sockets.hpp>
 #include <hawser/engine/detail/sockaddr.hpp>
 #include <hawser/engine/detail/socket_setup.hpp>
@@ -117,9 +118,12 @@ class UringEngine final : public EngineCore {
     close_descriptor(socket.number, reset);
   }
   NativeSocket::Closer& family_closer() noexcept override { return descriptor_closer(); }
-  Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes) override {
-    return send_datagram_to(socket.number, to, bytes);
+  Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes,
+                                 std::uint32_t interface_index) override {
+    return send_datagram_to(socket.number, to, bytes, interface_index);
   }
+  Result<int> open_interface_watch() override { return detail::open_interface_watch(); }
+  Result<std::vector<NetworkInterface>> interfaces() override { return list_interfaces(); }
   Result<Address> native_peer(int number) const override { return peer_address(number); }
   Result<Address> native_local(int number) const override { return local_address(number); }
   Result<PeerCredentials> native_credentials(int number) const override {

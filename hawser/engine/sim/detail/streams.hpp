@@ -173,6 +173,8 @@ class Streams {
   void fail(Stream& stream, int error);
   void abort(Stream& stream);
   void finish_if_done(Stream& stream);
+  /// One of its ends was an interface that has been taken away.
+  bool has_lost_its_address(const Stream& stream);
   void probe(Stream& stream, std::uint64_t unanswered);
 
   Ground& ground_;
