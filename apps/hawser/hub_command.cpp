@@ -1,6 +1,7 @@
 // `hawser hub`: the program in which peers of every protocol meet.
 #include "commands.hpp"
 #include "common.hpp"
+#include "noam_options.hpp"
 
 #include <hawser/hub/hub.hpp>
 
@@ -86,7 +87,7 @@ void add_bus_options(OptionTable& table, bus::BusOptions& options) {
                    "what happens to one beyond that");
 }
 
-int run_hub(HubOptions options) {
+int run_hub(HubOptions options, const NoamChoice& noam) {
   options.stomp_server.drain_deadline = connections_drain(options.system);
   options.packet_server.drain_deadline = connections_drain(options.system);
   hold_signals();
@@ -96,6 +97,11 @@ int run_hub(HubOptions options) {
   std::vector<std::pair<std::string, Address>> listening;
   if (addresses->stomp) listening.emplace_back("stomp", *addresses->stomp);
   if (addresses->packet) listening.emplace_back("packet", *addresses->packet);
+  if (noam.wanted()) {
+    auto ready = start_noam(system, noam, "none");
+    if (!ready) return print_failure("hub", ready.error().text());
+    listening.insert(listening.end(), ready->begin(), ready->end());
+  }
   print_ready(system, listening);
   if (addresses->stomp && !addresses->stomp->is_unix()) {
     const std::string url = "stomp://" + addresses->stomp->text();
@@ -138,6 +144,8 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
   table->begin_group("Packets");
   add_server_options(*table, "packet-", options->packet_server, ServerKind::packets);
   add_bus_options(*table, options->bus);
+  const auto noam = std::make_shared<NoamChoice>();
+  add_noam_options(*table, *noam, "none");
   command->callback([=] {
     chosen([=] {
       if (!config->empty()) {
@@ -146,11 +154,11 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
           return wrong_usage;
         }
       }
-      if (!options->stomp && !options->packet) {
+      if (!options->stomp && !options->packet && !noam->wanted()) {
         print_failure("hub", "nowhere to listen: both stomp and packet are none");
         return wrong_usage;
       }
-      return run_hub(*options);
+      return run_hub(*options, *noam);
     });
   });
 }

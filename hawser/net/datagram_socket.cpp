@@ -49,7 +49,10 @@ std::size_t DatagramSocket::send_through_all(const Address& to, BytesView bytes,
     if (sent != 0) break;
     for (const NetworkInterface& interface : *interfaces) {
       if (!interface.up || interface.loopback != loopback || !usable(interface)) continue;
-      if (engine.send_datagram(id_, to, bytes, interface.index)) ++sent;
+      // Loopback has an own everybody; from another one's an answer would not find its way.
+      const bool own = loopback && to.host() == "255.255.255.255";
+      const Address target = own ? Address::ipv4({127, 255, 255, 255}, to.port()) : to;
+      if (engine.send_datagram(id_, target, bytes, own ? 0 : interface.index)) ++sent;
     }
   }
   return sent;
