@@ -1,5 +1,5 @@
-// A sensor of a Noam room: plays its reading once a second, and keeps what it read while there is no
-// host. Run it with a host: hawser noam host --room lab
+// A sensor of a Noam room: plays its reading once a second, and keeps what it read while there is
+// no host. Run it with a host: hawser noam host --room lab
 #include <hawser/hawser.hpp>
 #include <hawser/noam/lemma.hpp>
 #include <hawser/process/self.hpp>

@@ -98,7 +98,7 @@ int run_hub(HubOptions options, const NoamChoice& noam) {
   if (addresses->stomp) listening.emplace_back("stomp", *addresses->stomp);
   if (addresses->packet) listening.emplace_back("packet", *addresses->packet);
   if (noam.wanted()) {
-    auto ready = start_noam(system, noam, "none");
+    auto ready = start_noam(system, noam);
     if (!ready) return print_failure("hub", ready.error().text());
     listening.insert(listening.end(), ready->begin(), ready->end());
   }
@@ -145,7 +145,7 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
   add_server_options(*table, "packet-", options->packet_server, ServerKind::packets);
   add_bus_options(*table, options->bus);
   const auto noam = std::make_shared<NoamChoice>();
-  add_noam_options(*table, *noam, "none");
+  add_noam_options(*table, *noam);
   command->callback([=] {
     chosen([=] {
       if (!config->empty()) {

@@ -14,9 +14,8 @@ namespace hawser::app {
 
 void LineReader::start(std::function<void(std::string_view)> line, std::function<bool()> ended) {
   if (::pipe(wake_) != 0) return;
-  thread_ = std::thread([this, line = std::move(line), ended = std::move(ended)] {
-    run(line, ended);
-  });
+  thread_ =
+      std::thread([this, line = std::move(line), ended = std::move(ended)] { run(line, ended); });
 }
 
 void LineReader::stop() {
@@ -47,7 +46,8 @@ void LineReader::run(const std::function<void(std::string_view)>& line,
     if (size > 0) held.append(piece.data(), static_cast<std::size_t>(size));
     open = size > 0;
     std::size_t begin = 0;
-    for (std::size_t end = held.find('\n'); end != std::string::npos; end = held.find('\n', begin)) {
+    for (std::size_t end = held.find('\n'); end != std::string::npos;
+         end = held.find('\n', begin)) {
       line(std::string_view(held).substr(begin, end - begin));
       begin = end + 1;
     }

@@ -4,8 +4,8 @@
 #include "line_reader.hpp"
 #include "noam_options.hpp"
 
+#include <hawser/base/quantity.hpp>
 #include <hawser/noam/lemma.hpp>
-#include <hawser/process/self.hpp>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -17,11 +17,11 @@
 namespace hawser::app {
 namespace {
 
-int run_host(NoamChoice choice, SystemOptions system_options, const std::string& standard_http) {
+int run_host(NoamChoice choice, SystemOptions system_options) {
   hold_signals();
   System system(system_options);
   const bool has_room = choice.room.has_value();
-  const auto ready = start_noam(system, std::move(choice), standard_http);
+  const auto ready = start_noam(system, std::move(choice));
   if (!ready) return print_failure("noam host", ready.error().text());
   print_ready(system, *ready);
   print_hint(has_room ? "try: hawser noam lemma --guest me --room ROOM --hear light --speak light"
@@ -54,9 +54,9 @@ class Console {
   }
   void handle_loss(const noam::EventLoss& loss) {
     const bool dropped = loss.why == noam::EventLoss::Why::dropped;
-    say(fmt::format("{} event{} {}", loss.count(), loss.count() == 1 ? "" : "s",
-                    dropped ? "dropped: the queue is full"
-                            : "may not have arrived: the host was lost"));
+    say(fmt::format(
+        "{} event{} {}", loss.count(), loss.count() == 1 ? "" : "s",
+        dropped ? "dropped: the queue is full" : "may not have arrived: the host was lost"));
   }
   void handle_oddity(noam::Oddity oddity) {
     say(fmt::format("the host sent {}", to_string(oddity)));
@@ -76,20 +76,19 @@ class Console {
 std::string speak_line(System& system, std::string_view line) {
   const std::size_t blank = line.find_first_of(" \t");
   if (blank == std::string_view::npos || blank == 0) return "a line is TOPIC JSON";
-  const auto spoken =
-      system.call(named<noam::Lemma>(system, "lemma"),
-                  noam::Speak(std::string(line.substr(0, blank)),
-                              std::string(line.substr(line.find_first_not_of(" \t", blank) ==
-                                                              std::string_view::npos
-                                                          ? line.size()
-                                                          : line.find_first_not_of(" \t", blank)))));
+  const auto spoken = system.call(
+      named<noam::Lemma>(system, "lemma"),
+      noam::Speak(
+          std::string(line.substr(0, blank)),
+          std::string(line.substr(line.find_first_not_of(" \t", blank) == std::string_view::npos
+                                      ? line.size()
+                                      : line.find_first_not_of(" \t", blank)))));
   return spoken ? std::string{} : spoken.error().text();
 }
 
 /// Everything that was spoken has been seen by a host.
 bool all_through(System& system) {
-  const auto status =
-      system.call(named<noam::Lemma>(system, "lemma"), noam::GetLemmaStatus{});
+  const auto status = system.call(named<noam::Lemma>(system, "lemma"), noam::GetLemmaStatus{});
   return !status || (status->waiting_events == 0 && status->confirmed >= status->spoken);
 }
 
@@ -127,17 +126,19 @@ void add_host(CLI::App& noam, const Chosen& chosen) {
   const auto choice = std::make_shared<NoamChoice>();
   const auto system = std::make_shared<SystemOptions>();
   const auto table = std::make_shared<OptionTable>(*command);
-  add_noam_options(*table, *choice, "127.0.0.1:8081");
+  choice->alone = true;
+  add_noam_options(*table, *choice);
   add_system_options(*table, *system);
   command->callback([=] {
     (void)table;
-    chosen([=] { return run_host(*choice, *system, "127.0.0.1:8081"); });
+    chosen([=] { return run_host(*choice, *system); });
   });
 }
 
 void add_lemma(CLI::App& noam, const Chosen& chosen) {
-  CLI::App* command = noam.add_subcommand("lemma", "A lemma: lines TOPIC JSON in, SENDER TOPIC "
-                                                   "JSON out");
+  CLI::App* command = noam.add_subcommand("lemma",
+                                          "A lemma: lines TOPIC JSON in, SENDER TOPIC "
+                                          "JSON out");
   command->footer(
       "What discovery and connection do is told on stderr. Without --hear it ends when a host has\n"
       "seen all of stdin.\n\n"
@@ -182,10 +183,10 @@ void add_lemma(CLI::App& noam, const Chosen& chosen) {
         });
   place("--host", "no discovery: register there",
         [options](Address address) { options->host = std::move(address); });
-  table->add_choice("transport", options->transport,
-                    {{"tcp", noam::LemmaTransport::tcp},
-                     {"websocket", noam::LemmaTransport::websocket}},
-                    "how to talk to the host");
+  table->add_choice(
+      "transport", options->transport,
+      {{"tcp", noam::LemmaTransport::tcp}, {"websocket", noam::LemmaTransport::websocket}},
+      "how to talk to the host");
   table->add_duration("heartbeat", options->heartbeat, "between two heart-beats");
   table->add_duration("watchdog", options->watchdog,
                       "a host that is silent for so long is lost; 0s: never");

@@ -1,6 +1,6 @@
 // From words to a host's options.
-#include "common.hpp"
 #include "noam_options.hpp"
+#include "common.hpp"
 
 #include <hawser/noam/host.hpp>
 
@@ -9,6 +9,11 @@
 namespace hawser::app {
 
 namespace {
+
+constexpr const char* discovery_place = "0.0.0.0:1030";
+constexpr const char* tcp_place = "0.0.0.0:7733";
+constexpr const char* websocket_place = "0.0.0.0:8089";
+constexpr const char* http_place = "127.0.0.1:8081";
 
 OptionTable::Read read_place(std::string& target) {
   return [&target](std::string_view text) -> std::string {
@@ -32,21 +37,28 @@ bool NoamChoice::wanted() const {
   return room || named(discovery) || named(tcp) || named(websocket) || named(http);
 }
 
-void add_noam_options(OptionTable& table, NoamChoice& choice, const std::string& standard_http) {
+void add_noam_options(OptionTable& table, NoamChoice& choice) {
   table.begin_group("Noam");
+  const auto shown = [&choice](const char* standard) { return choice.alone ? standard : "none"; };
+  // In the hub a room alone is enough.
+  const auto help = [&](const std::string& text, const std::string& standard) {
+    return choice.alone ? text : text + "; with a room and no word here: " + standard;
+  };
   table.add("room", "NAME", "", "the room that lemmas look for; without one the host is off",
             [&choice](std::string_view text) -> std::string {
               if (!noam::fits_polo(text)) return "the name is too long for a lemma's buffer";
               choice.room = std::string(text);
               return {};
             });
-  table.add("noam-discovery", "ADDRESS", "0.0.0.0:1030",
-            "UDP, where lemmas and hosts ask; none: nowhere", read_place(choice.discovery));
-  table.add("noam", "ADDRESS", "0.0.0.0:7733", "TCP, where lemmas register; none: nowhere",
-            read_place(choice.tcp));
-  table.add("noam-websocket", "ADDRESS", "0.0.0.0:8089", "the same over WebSocket; none: nowhere",
+  table.add("noam-discovery", "ADDRESS", shown(discovery_place),
+            help("UDP, where lemmas and hosts ask; none: nowhere", discovery_place),
+            read_place(choice.discovery));
+  table.add("noam", "ADDRESS", shown(tcp_place),
+            help("TCP, where lemmas register; none: nowhere", tcp_place), read_place(choice.tcp));
+  table.add("noam-websocket", "ADDRESS", shown(websocket_place),
+            help("the same over WebSocket; none: nowhere", websocket_place),
             read_place(choice.websocket));
-  table.add("noam-http", "ADDRESS", standard_http,
+  table.add("noam-http", "ADDRESS", shown(http_place),
             "the operator's API, which knows no password; none: nowhere", read_place(choice.http));
   table.add("noam-policy", "suggested|strict|compatible", choice.policy,
             "who may come in and play: see docs/noam.md",
@@ -73,14 +85,13 @@ void add_noam_options(OptionTable& table, NoamChoice& choice, const std::string&
                    "what happens beyond that");
 }
 
-Result<std::vector<std::pair<std::string, Address>>> start_noam(System& system, NoamChoice choice,
-                                                                const std::string& standard_http) {
+Result<std::vector<std::pair<std::string, Address>>> start_noam(System& system, NoamChoice choice) {
   noam::HostOptions options = std::move(choice.host);
   options.room = choice.room.value_or("");
-  options.discovery = place(choice.discovery, "0.0.0.0:1030");
-  options.tcp = place(choice.tcp, "0.0.0.0:7733");
-  options.websocket = place(choice.websocket, "0.0.0.0:8089");
-  options.http = place(choice.http, standard_http);
+  options.discovery = place(choice.discovery, discovery_place);
+  options.tcp = place(choice.tcp, tcp_place);
+  options.websocket = place(choice.websocket, websocket_place);
+  options.http = place(choice.http, choice.alone ? http_place : "none");
   options.server.drain_deadline = connections_drain(system.options());
   options.server.max_connections = 2 * options.lemmas + 100;
   if (auto started = system.start(noam::host("noam", std::move(options))); !started)

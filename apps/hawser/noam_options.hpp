@@ -1,5 +1,5 @@
-// The options of a Noam host, for `hawser hub` and `hawser noam host` alike, and its start. Internal
-// to the program; one thread.
+// The options of a Noam host, for `hawser hub` and `hawser noam host` alike, and its start.
+// Internal to the program; one thread.
 #pragma once
 
 #include "option_table.hpp"
@@ -16,8 +16,10 @@
 
 namespace hawser::app {
 
-/// What was asked for; where nothing was said, the host's own ports are taken once it is wanted.
+/// What was asked for; where nothing was said, the protocol's own ports are taken once a host is
+/// wanted at all.
 struct NoamChoice {
+  bool alone = false;  ///< `hawser noam host`: it is always wanted, and has the operator's API
   noam::HostOptions host{};
   std::optional<std::string> room{};
   std::string discovery{};  ///< "" nothing was said, "none", or an address; the same for the others
@@ -30,11 +32,9 @@ struct NoamChoice {
   bool wanted() const;
 };
 
-/// `standard_http` is where the operator's API is without a word about it: "none", or an address.
-void add_noam_options(OptionTable& table, NoamChoice& choice, const std::string& standard_http);
+void add_noam_options(OptionTable& table, NoamChoice& choice);
 
 /// Starts the host; answers what the ready line shows.
-Result<std::vector<std::pair<std::string, Address>>> start_noam(System& system, NoamChoice choice,
-                                                                const std::string& standard_http);
+Result<std::vector<std::pair<std::string, Address>>> start_noam(System& system, NoamChoice choice);
 
 }  // namespace hawser::app

@@ -11,8 +11,7 @@ namespace {
 
 /// One lemma on a machine of its own, and the numbers of what it spoke.
 struct Speaker {
-  Speaker(sim::World& world, std::string called)
-      : name(std::move(called)), machine(world, name) {}
+  Speaker(sim::World& world, std::string called) : name(std::move(called)), machine(world, name) {}
   std::string name;
   Machine machine;
   Diary diary;
@@ -50,8 +49,9 @@ sim::Faults rough(Random& random) {
   return faults;
 }
 
-/// The longest that it may take a lemma which can reach its host: the watchdog or the kernel notices
-/// the loss, the longest back-off passes, and marcos go out until one and its polo get through.
+/// The longest that it may take a lemma which can reach its host: the watchdog or the kernel
+/// notices the loss, the longest back-off passes, and marcos go out until one and its polo get
+/// through.
 constexpr Duration back_again = 10s + 5s + 10s + 10s;
 
 Result<void> check_seed(sim::World& world) {
@@ -124,10 +124,9 @@ Result<void> check_seed(sim::World& world) {
         const Address old = stage.address(0);
         stage.host().remove_interface(old);
         world.run_for(500ms);
-        stage.host().add_interface(
-            Address::ipv4({10, 0, static_cast<std::uint8_t>(100 + step),
-                           static_cast<std::uint8_t>(1 + random.below(200))},
-                          0));
+        stage.host().add_interface(Address::ipv4({10, 0, static_cast<std::uint8_t>(100 + step),
+                                                  static_cast<std::uint8_t>(1 + random.below(200))},
+                                                 0));
         break;
       }
       default:

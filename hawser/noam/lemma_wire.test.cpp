@@ -101,7 +101,7 @@ TEST_F(NoamWire, Noam_row_only_a_polo_of_our_room_counts) {
   ASSERT_TRUE(until([&] { return !udp.received.empty(); }));
   const Address lemma = udp.received.front().first;
   const std::string port = std::to_string(door.bound.port());
-  for (const std::string bad :
+  for (const std::string& bad :
        {R"(["polo","other",)" + port + "]", R"(["polo","LAB",)" + port + "]",
         std::string(R"(["polo","lab"])"), std::string(R"(["polo","lab",0])"),
         std::string(R"(["polo","lab",70000])"), std::string(R"(["polo","lab","7733"])"),
@@ -129,8 +129,7 @@ TEST_F(NoamWire, Noam_E_01_a_frame_in_pieces_and_frames_in_one_piece_are_heard) 
   }
   back->send("000000" + framed(R"(["event","h","t",2])") + framed(R"(["event","h","t",3])"));
   ASSERT_TRUE(until([&] { return diary.heard.size() == 3; }, 1s));
-  EXPECT_EQ(diary.heard,
-            (std::vector<std::string>{"h t \"one\"", "h t 2", "h t 3"}))
+  EXPECT_EQ(diary.heard, (std::vector<std::string>{"h t \"one\"", "h t 2", "h t 3"}))
       << "Noam_E_05: in order; Noam_E_06: with topic";
   EXPECT_TRUE(diary.connected());
 }
@@ -159,7 +158,6 @@ TEST_F(NoamWire, Noam_E_07_one_slow_host_holds_up_its_own_lemma_only) {
   Machine stage(world, "stage");
   stage.start_host(room("fast"));
   LemmaOptions stuck = guest_of("lab");
-  stuck.host = door.bound.with_port(door.bound.port());
   stuck.host = bench.address(door.bound.port());
   Diary quick;
   floor.start_lemma("slow", stuck, diary);
@@ -241,9 +239,9 @@ TEST_F(NoamWire, Noam_row_disconnect_closes_everything) {
 
 TEST_F(NoamWire, Noam_row_odd_messages_are_told_and_do_no_harm) {
   const auto back = connect(guest_of("lab", {"t"}));
-  for (const char* odd :
-       {R"(["event","h","other",1])", R"(["heartbeat_ack","somebody"])", R"(["register","x",1])",
-        "null", "[]", "not json", R"(["event","h"])", R"(["event",1,"t",1])", R"(["polo","lab",1])"})
+  for (const char* odd : {R"(["event","h","other",1])", R"(["heartbeat_ack","somebody"])",
+                          R"(["register","x",1])", "null", "[]", "not json", R"(["event","h"])",
+                          R"(["event",1,"t",1])", R"(["polo","lab",1])"})
     back->send(framed(odd));
   back->send(framed(R"(["heartbeat_ack","E1"])") + framed(R"(["event","h","t",null])"));
   ASSERT_TRUE(until([&] { return diary.heard.size() == 1; }, 1s)) << "acks are swallowed";

@@ -30,7 +30,8 @@ TEST(Noam_Message, LiteralsOfTheSpecification) {
   EXPECT_EQ(marco.room, "myRoom");
   EXPECT_EQ(marco.dialect, "cpp");
   EXPECT_EQ(get<Polo>(R"(["polo","myRoom",7733])").port, 7733);
-  const auto beacon = get<ServerBeacon>(R"(["server_beacon","lab",8081,"2026-11-21 00:11:04 UTC"])");
+  const auto beacon =
+      get<ServerBeacon>(R"(["server_beacon","lab",8081,"2026-11-21 00:11:04 UTC"])");
   EXPECT_EQ(beacon.http_port, 8081);
   EXPECT_EQ(beacon.last_modified, "2026-11-21 00:11:04 UTC");
   const auto full = get<Registration>(
@@ -63,15 +64,40 @@ TEST(Noam_Message, WhatOldAndForeignLemmasSend) {
 }
 
 TEST(Noam_Message, WrongFieldsAreErrorsAndNothingWorse) {
-  for (const char* bad :
-       {R"(["marco",1,"r"])", R"(["marco","n",{}])", R"(["polo","r"])", R"(["polo","r",0])",
-        R"(["polo","r",65536])", R"(["polo","r",1.5])", R"(["polo","r","7733"])",
-        R"(["polo",null,7733])", R"(["server_beacon","r",-1])", R"(["register",null,1,[],[]])",
-        R"(["register","n","1",[],[]])", R"(["register","n",1,"t",[]])",
-        R"(["register","n",1,[1],[]])", R"(["register","n",1,[],{}])", R"(["event","s",1,2])",
-        R"(["event",null,"t",2])", R"(["heartbeat"])", R"(["heartbeat",7])", "[", "", "nul",
-        "[\"event\",\"a\",\"t\",01]", "[\"event\",\"a\",\"\xc3\",1]", "[1]]", "[1] x", "{\"a\"}",
-        "[\"\\x\"]", "[\"\\u12g4\"]", "[1.]", "[-]", "[1e]", "[,]", "[1,]", "\xef\xbb\xbf[]"}) {
+  for (const char* bad : {R"(["marco",1,"r"])",
+                          R"(["marco","n",{}])",
+                          R"(["polo","r"])",
+                          R"(["polo","r",0])",
+                          R"(["polo","r",65536])",
+                          R"(["polo","r",1.5])",
+                          R"(["polo","r","7733"])",
+                          R"(["polo",null,7733])",
+                          R"(["server_beacon","r",-1])",
+                          R"(["register",null,1,[],[]])",
+                          R"(["register","n","1",[],[]])",
+                          R"(["register","n",1,"t",[]])",
+                          R"(["register","n",1,[1],[]])",
+                          R"(["register","n",1,[],{}])",
+                          R"(["event","s",1,2])",
+                          R"(["event",null,"t",2])",
+                          R"(["heartbeat"])",
+                          R"(["heartbeat",7])",
+                          "[",
+                          "",
+                          "nul",
+                          "[\"event\",\"a\",\"t\",01]",
+                          "[\"event\",\"a\",\"\xc3\",1]",
+                          "[1]]",
+                          "[1] x",
+                          "{\"a\"}",
+                          "[\"\\x\"]",
+                          "[\"\\u12g4\"]",
+                          "[1.]",
+                          "[-]",
+                          "[1e]",
+                          "[,]",
+                          "[1,]",
+                          "\xef\xbb\xbf[]"}) {
     EXPECT_FALSE(decode(bad)) << bad;
   }
   for (const char* ignored : {"null", "true", "{}", "[]", "17", "\"text\"", R"([["event"]])",
@@ -84,9 +110,9 @@ TEST(Noam_Message, WrongFieldsAreErrorsAndNothingWorse) {
 
 /// H3: options of any kind, heart-beats of any kind.
 TEST(Noam_Message, Noam_H_03_odd_options_of_a_registration_mean_no_heartbeat) {
-  for (const char* options : {"[]", "7", "\"x\"", "null", "false", R"({"heartbeat":"2"})",
-                              R"({"heartbeat":true})", R"({"heartbeat":-1})", R"({"heartbeat":0})",
-                              R"({"heartbeat":[2]})"}) {
+  for (const char* options :
+       {"[]", "7", "\"x\"", "null", "false", R"({"heartbeat":"2"})", R"({"heartbeat":true})",
+        R"({"heartbeat":-1})", R"({"heartbeat":0})", R"({"heartbeat":[2]})"}) {
     const auto message =
         get<Registration>(std::string(R"(["register","n",1,[],[],"d","v",)") + options + "]");
     EXPECT_EQ(message.heartbeat, 0s) << options;
@@ -121,8 +147,9 @@ TEST(Noam_Message, WhatWeWriteIsCompactAsciiAndReadsBack) {
   EXPECT_EQ(encode(Polo{"myRoom", 7733}), R"(["polo","myRoom",7733])");
   EXPECT_EQ(encode(Heartbeat{"guest1"}), R"(["heartbeat","guest1"])");
   Registration registration{"guest1", 49152, {"speed", "stop"}, {"rpm"}, "cpp", "1.0", 2s, true};
-  EXPECT_EQ(frame(encode(registration)).value(),
-            R"(000101["register","guest1",49152,["speed","stop"],["rpm"],"cpp","1.0",{"heartbeat":2,"heartbeat_ack":true}])");
+  EXPECT_EQ(
+      frame(encode(registration)).value(),
+      R"(000101["register","guest1",49152,["speed","stop"],["rpm"],"cpp","1.0",{"heartbeat":2,"heartbeat_ack":true}])");
   EXPECT_EQ(frame(encode(HeartbeatAck{"guest1"})).value(), R"(000026["heartbeat_ack","guest1"])");
   const std::string hard = "q\"\\\n\x01\x7f é € 😀";
   const std::string written = encode(Marco{hard, "", "", ""});
@@ -135,7 +162,8 @@ TEST(Noam_Message, Noam_H_01_text_beyond_ascii_passes_unchanged_and_in_linear_ti
   std::string value = "\"";
   for (int i = 0; i < 200'000; ++i) value += "é";
   value += '"';
-  const auto event = decode_event("[\"event\",\"a\",\"t\"," + value + "]");
+  const std::string json = "[\"event\",\"a\",\"t\"," + value + "]";
+  const auto event = decode_event(json);
   ASSERT_TRUE(event);
   const auto relayed = RelayedEvent::make(*event, false);
   ASSERT_NE(relayed, nullptr);
@@ -195,7 +223,8 @@ TEST(Noam_Framing, AnySplitGivesTheSameFrames) {
 }
 
 TEST(Noam_Framing, Noam_H_06_a_garbage_prefix_is_an_error_at_its_first_byte) {
-  for (const char* bad : {"a", "abcdef", "-00003", "+00003", " 00003", "0x0003", "00000a", "00 003"})
+  for (const char* bad :
+       {"a", "abcdef", "-00003", "+00003", " 00003", "0x0003", "00000a", "00 003"})
     EXPECT_EQ(cut_all(incoming_frames(), bad, 1), std::vector<std::string>{"!"}) << bad;
   EXPECT_EQ(cut_all(incoming_frames(10), "000011", 6), std::vector<std::string>{"!"});
   const Framing lenient = incoming_frames(longest_frame, true);

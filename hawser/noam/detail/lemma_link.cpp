@@ -34,8 +34,8 @@ class OutConnection {
     (void)connection().send_packet(message.frame);
     written_ += message.frame.size();
     // The link counts what it gave us; it need not hear of every frame.
-    if (written_ >= report_every && connection().unsent() < connection().options().high_water)
-      report();
+    const std::size_t window = connection().options().high_water;
+    if (written_ >= std::min(report_every, window / 2) && connection().unsent() < window) report();
   }
   void handle_drained() { report(); }
 
