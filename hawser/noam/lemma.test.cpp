@@ -29,7 +29,8 @@ class NoamPair : public ::testing::TestWithParam<LemmaTransport> {
 
 TEST_P(NoamPair, FindEachOtherByBroadcastAndTalk) {
   stage.start_host(room("lab"));
-  Diary lamp, sensor;
+  Diary& lamp = floor.diary();
+  Diary& sensor = floor.diary();
   floor.start_lemma("lamp", guest("lab", {"light"}), lamp);
   floor.start_lemma("sensor", guest("lab"), sensor);
   ASSERT_TRUE(until([&] { return lamp.connected() && sensor.connected(); }));
@@ -51,7 +52,7 @@ TEST_P(NoamPair, FindEachOtherByBroadcastAndTalk) {
 
 TEST_P(NoamPair, ASpeakerHearsItself) {
   stage.start_host(room("lab"));
-  Diary diary;
+  Diary& diary = floor.diary();
   floor.start_lemma("echo", guest("lab", {"t"}), diary);
   floor.speak("echo", "t", R"({"deep":[1,null,true,"\u00e9"]})");
   ASSERT_TRUE(until([&] { return diary.heard.size() == 1; }));
@@ -59,7 +60,8 @@ TEST_P(NoamPair, ASpeakerHearsItself) {
 }
 
 TEST_P(NoamPair, WhatIsSpokenBeforeAndBetweenConnectionsArrivesInOrder) {
-  Diary lamp, sensor;
+  Diary& lamp = floor.diary();
+  Diary& sensor = floor.diary();
   floor.start_lemma("lamp", guest("lab", {"light"}), lamp);
   floor.start_lemma("sensor", guest("lab"), sensor);
   floor.speak("sensor", "other", "0");
@@ -88,7 +90,8 @@ TEST_P(NoamPair, WhatIsSpokenBeforeAndBetweenConnectionsArrivesInOrder) {
 }
 
 TEST_P(NoamPair, ACrashOfTheHandlerRegistersAgainAndKeepsTheQueue) {
-  Diary lamp, sensor;
+  Diary& lamp = floor.diary();
+  Diary& sensor = floor.diary();
   floor.start_lemma("lamp", guest("lab", {"light"}), lamp);
   floor.start_lemma("sensor", guest("lab", {"bang"}), sensor);
   stage.start_host(room("lab"));
@@ -106,7 +109,7 @@ TEST_P(NoamPair, ACrashOfTheHandlerRegistersAgainAndKeepsTheQueue) {
 
 TEST_P(NoamPair, AFreeGuestWaitsForTheOperator) {
   stage.start_host(room("lab"));
-  Diary guest_diary;
+  Diary& guest_diary = floor.diary();
   floor.start_lemma("wanderer", guest("", {"t"}), guest_diary);
   world.run_for(10s);
   EXPECT_FALSE(guest_diary.connected());
@@ -126,7 +129,7 @@ TEST_P(NoamPair, AFreeGuestWaitsForTheOperator) {
 
 TEST_P(NoamPair, AHostThatVanishesIsMissedAndFoundAgain) {
   stage.start_host(room("lab"));
-  Diary diary;
+  Diary& diary = floor.diary();
   floor.start_lemma("lamp", guest("lab"), diary);
   ASSERT_TRUE(until([&] { return diary.connected(); }));
   world.run_for(3s);
@@ -141,7 +144,7 @@ TEST_P(NoamPair, AHostThatVanishesIsMissedAndFoundAgain) {
 
 TEST_P(NoamPair, AHalfOpenLinkIsNoticedOnBothSides) {
   stage.start_host(room("lab"));
-  Diary diary;
+  Diary& diary = floor.diary();
   floor.start_lemma("lamp", guest("lab"), diary);
   ASSERT_TRUE(until([&] { return diary.connected(); }));
   world.cut("stage", "floor");
@@ -153,7 +156,7 @@ TEST_P(NoamPair, AHalfOpenLinkIsNoticedOnBothSides) {
 
 TEST_P(NoamPair, AHostThatMovesToAnotherAddressIsFound) {
   stage.start_host(room("lab"));
-  Diary diary;
+  Diary& diary = floor.diary();
   floor.start_lemma("lamp", guest("lab"), diary);
   ASSERT_TRUE(until([&] { return diary.connected(); }));
   const Address old = stage.address(0);
@@ -168,7 +171,7 @@ TEST_P(NoamPair, ALemmaThatComesToANewNetworkAsksThereAtOnce) {
   world.host("stage").add_interface(Address::ipv4({192, 168, 5, 1}, 0), "side", 24);
   world.host("stage").remove_interface(Address::ipv4({10, 0, 0, 1}, 0));
   stage.start_host(room("lab"));
-  Diary diary;
+  Diary& diary = floor.diary();
   LemmaOptions slow = guest("lab");
   slow.marco_period = 1h;
   floor.start_lemma("lamp", slow, diary);
@@ -181,7 +184,8 @@ TEST_P(NoamPair, ALemmaThatComesToANewNetworkAsksThereAtOnce) {
 TEST_P(NoamPair, TheNewestOfANameStaysAndTheOlderIsTold) {
   stage.start_host(room("lab"));
   Machine other{world, "other"};
-  Diary older, newer;
+  Diary& older = floor.diary();
+  Diary& newer = floor.diary();
   LemmaOptions patient = guest("lab", {"t"});
   patient.guest = "twin";
   patient.backoff = {.base = 30s, .cap = 60s};
@@ -199,9 +203,9 @@ TEST_P(NoamPair, TheNewestOfANameStaysAndTheOlderIsTold) {
 
 TEST_P(NoamPair, SeveralLemmasOfOneProgramAreStrangersToEachOther) {
   stage.start_host(room("lab"));
-  std::vector<std::unique_ptr<Diary>> diaries;
+  std::vector<Diary*> diaries;
   for (int i = 0; i < 20; ++i) {
-    diaries.push_back(std::make_unique<Diary>());
+    diaries.push_back(&floor.diary());
     floor.start_lemma("lemma" + std::to_string(i), guest(i % 2 == 0 ? "lab" : "elsewhere", {"t"}),
                       *diaries.back());
   }
@@ -211,7 +215,7 @@ TEST_P(NoamPair, SeveralLemmasOfOneProgramAreStrangersToEachOther) {
 }
 
 TEST_P(NoamPair, AFullQueueDropsAndTells) {
-  Diary diary;
+  Diary& diary = floor.diary();
   LemmaOptions small = guest("lab");
   small.queue_events = 10;
   floor.start_lemma("lamp", small, diary);
@@ -220,7 +224,7 @@ TEST_P(NoamPair, AFullQueueDropsAndTells) {
   EXPECT_EQ(diary.lost(EventLoss::Why::dropped), 5U);
   EXPECT_EQ(diary.losses.front().first, 11U) << "the newest are not taken";
   floor.stop("lamp");
-  Diary other;
+  Diary& other = floor.diary();
   small.overflow = EventOverflow::drop_oldest;
   small.hears = {"t"};
   floor.start_lemma("lamp2", small, other);
@@ -233,7 +237,7 @@ TEST_P(NoamPair, AFullQueueDropsAndTells) {
 
 TEST_P(NoamPair, StoppingALemmaLeavesNothing) {
   stage.start_host(room("lab"));
-  Diary diary;
+  Diary& diary = floor.diary();
   floor.start_lemma("lamp", guest("lab"), diary);
   ASSERT_TRUE(until([&] { return diary.connected(); }));
   floor.stop("lamp");
@@ -266,7 +270,7 @@ TEST(Noam_Lemma, WrongOptionsAreAllNamed) {
 TEST(Noam_Lemma, SpeakByCallTellsWhatIsWrong) {
   sim::World world(1);
   Machine machine(world, "machine");
-  Diary diary;
+  Diary& diary = machine.diary();
   machine.start_lemma("x", guest_of("lab"), diary);
   const Ref<Lemma> lemma(machine.system().whereis("x"));
   const auto number = machine.system().call(lemma, Speak("t", "1"));

@@ -14,7 +14,7 @@ struct Speaker {
   Speaker(sim::World& world, std::string called) : name(std::move(called)), machine(world, name) {}
   std::string name;
   Machine machine;
-  Diary diary;
+  Diary& diary = machine.diary();
   std::uint64_t spoken = 0;
 
   void speak() {
@@ -62,7 +62,7 @@ Result<void> check_seed(sim::World& world) {
   Machine stage(world, "stage");
   stage.start_host(room("lab"));
   // The witness lives where the host does: nothing is lost on its way.
-  Diary witness;
+  Diary& witness = stage.diary();
   LemmaOptions options = guest_of("lab", {"t"});
   options.transport = transport;
   LemmaOptions near_by = options;
@@ -78,7 +78,7 @@ Result<void> check_seed(sim::World& world) {
     speakers.back()->machine.start_lemma(name, own, speakers.back()->diary);
   }
   Machine thief_machine(world, "thief");
-  Diary thief;
+  Diary& thief = thief_machine.diary();
   bool thief_there = false;
   world.set_faults(rough(random));
 

@@ -45,7 +45,7 @@ class NoamWire : public ::testing::Test {
   Machine floor{world, "floor"};
   Box udp{bench.engine(), Address::any_ipv4(1030)};
   Door door{bench.engine(), Address::any_ipv4(0)};
-  Diary diary;
+  Diary& diary = floor.diary();
 };
 
 /// Section 12, "Measured on the wire".
@@ -159,7 +159,7 @@ TEST_F(NoamWire, Noam_E_07_one_slow_host_holds_up_its_own_lemma_only) {
   stage.start_host(room("fast"));
   LemmaOptions stuck = guest_of("lab");
   stuck.host = bench.address(door.bound.port());
-  Diary quick;
+  Diary& quick = floor.diary();
   floor.start_lemma("slow", stuck, diary);
   floor.start_lemma("quick", guest_of("fast"), quick);
   EXPECT_TRUE(until([&] { return quick.connected(); }, 1s));
@@ -207,7 +207,7 @@ TEST_F(NoamWire, Noam_E_10_while_it_searches_it_answers_and_stops_at_once) {
 }
 
 TEST_F(NoamWire, Noam_E_11_names_that_run_together_are_two_lemmas) {
-  Diary other;
+  Diary& other = floor.diary();
   floor.start_lemma("ab|c", guest_of("c"), diary);
   floor.start_lemma("a|bc", guest_of("bc"), other);
   world.run_for(1s);
@@ -215,7 +215,7 @@ TEST_F(NoamWire, Noam_E_11_names_that_run_together_are_two_lemmas) {
 }
 
 TEST_F(NoamWire, Noam_E_13_the_same_guest_and_room_twice_is_no_crash) {
-  Diary other;
+  Diary& other = floor.diary();
   LemmaOptions options = guest_of("lab");
   options.guest = "same";
   floor.start_lemma("one", options, diary);

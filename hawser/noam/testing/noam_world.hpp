@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -123,6 +124,9 @@ class Machine {
     return all;
   }
 
+  /// One that lives as long as the machine: handlers write until the very end.
+  Diary& diary() { return diaries_.emplace_back(); }
+
   std::vector<std::string> lines;
 
  private:
@@ -132,6 +136,7 @@ class Machine {
   }
   sim::World& world_;
   std::string name_;
+  std::deque<Diary> diaries_;
   std::unique_ptr<System> system_;
 };
 
