@@ -39,6 +39,9 @@ struct Options {
   EchoPlan plan{};
   std::string folder = folder_of_this_program() + "/servers";
   std::vector<std::string> servers{};
+  std::vector<std::string> websocket_servers{};
+  std::vector<std::string> floors{};
+  bool tls = false;
   std::vector<std::string> only{};
   std::vector<std::string> scenarios{};
   unsigned connections = 64;
@@ -52,18 +55,26 @@ struct Options {
 /// Turns the words of the command line into servers and scenarios; answers what is wrong, or "".
 std::string complete(Options& options, bool own_load) {
   EchoPlan& plan = options.plan;
-  plan.servers = plan.tls ? tls_servers_in(options.folder) : servers_in(options.folder);
-  for (const char* name : {"bare epoll", "bare io_uring", "asio", "libuv", "erlang"}) {
-    if (plan.tls) break;
+  plan.servers = options.tls ? tls_servers_in(options.folder) : servers_in(options.folder);
+  for (const char* name :
+       {"bare epoll", "bare io_uring", "asio", "libuv", "erlang", "erlang otp"}) {
+    if (options.tls) break;
     if (std::ranges::find(plan.servers, name, &ServerSpec::name) == plan.servers.end()) {
       fmt::print(stderr, "{}: not built, so it is not in the comparison\n", name);
     }
   }
-  for (const std::string& text : options.servers) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) return "--server wants NAME=COMMAND";
-    plan.servers.push_back({text.substr(0, equals), text.substr(equals + 1), false});
-  }
+  const auto add = [&](const std::vector<std::string>& servers, Wire wire) {
+    for (const std::string& text : servers) {
+      const std::size_t equals = text.find('=');
+      if (equals == std::string::npos || equals == 0) return false;
+      plan.servers.push_back({text.substr(0, equals), text.substr(equals + 1), false, wire});
+    }
+    return true;
+  };
+  if (!add(options.servers, options.tls ? Wire::tls : Wire::plain))
+    return "--server wants NAME=COMMAND";
+  if (!add(options.websocket_servers, Wire::websocket))
+    return "--websocket-server wants NAME=COMMAND";
   for (const std::string& name : options.only) {
     const auto named = [&](const ServerSpec& server) { return server.name == name; };
     if (std::ranges::none_of(plan.servers, named)) return "--only: no server is named " + name;
@@ -73,8 +84,16 @@ std::string complete(Options& options, bool own_load) {
       return std::ranges::find(options.only, server.name) == options.only.end();
     });
   }
+  for (const std::string& name : options.floors) {
+    const auto found = std::ranges::find(plan.servers, name, &ServerSpec::name);
+    if (found == plan.servers.end()) return "--floor: no server is named " + name;
+  }
+  if (!options.floors.empty()) {
+    for (ServerSpec& server : plan.servers)
+      server.floor = std::ranges::find(options.floors, server.name) != options.floors.end();
+  }
   if (!options.scenarios.empty() || own_load) plan.scenarios.clear();
-  if (plan.tls) {
+  if (options.tls) {
     std::erase_if(plan.scenarios, [](const Scenario& each) { return each.load == Load::idle; });
   }
   for (const std::string& name : options.scenarios) {
@@ -114,12 +133,18 @@ int main(int count, char** words) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--scenario", options.scenarios,
-                 "64x1, 1000x1, 64x16, idle or accept-close; may be repeated");
+                 "64x1, 1000x1, 64x16, 15000x1, idle, burst or accept-close; may be repeated");
   app.add_option("--server", options.servers, "NAME=COMMAND: a further server; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--only", options.only, "NAME: only this server; may be repeated")
       ->allow_extra_args(false);
-  app.add_flag("--tls", plan.tls,
+  app.add_option("--websocket-server", options.websocket_servers,
+                 "NAME=COMMAND: one that speaks WebSocket at /; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--floor", options.floors,
+                 "NAME: ratios are to the cheapest of these instead of the bare loops")
+      ->allow_extra_args(false);
+  app.add_flag("--tls", options.tls,
                "over TLS: the bare OpenSSL loop and each --server, none of which is verified");
   app.add_option("--servers", options.folder, "folder of the servers to compare with");
   app.add_option("--server-cpu", plan.server_cpu, "CPU of the server, -1 for any")
@@ -129,6 +154,8 @@ int main(int count, char** words) {
   app.add_option("--idle-few", plan.idle_few, "idle connections at the first point")
       ->capture_default_str();
   app.add_option("--idle-many", plan.idle_many, "idle connections at the second")
+      ->capture_default_str();
+  app.add_option("--burst-connections", plan.burst_connections, "connections of \"burst\"")
       ->capture_default_str();
   app.add_option("--json", options.json, "FILE for all figures");
   app.add_option("--svg", options.svg, "FILE for the plot");

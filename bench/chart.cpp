@@ -72,6 +72,9 @@ std::string heading(const Scenario& scenario) {
                          scenario.depth, unit_of(scenario.load));
     case Load::idle:
       return fmt::format("Idle connections — user memory, {}", unit_of(scenario.load));
+    case Load::burst:
+      return fmt::format("64 KiB on each of many — user memory afterwards, {}",
+                         unit_of(scenario.load));
     case Load::churn:
       return fmt::format("Accept, one packet, close — server CPU, {}", unit_of(scenario.load));
   }

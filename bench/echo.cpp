@@ -48,11 +48,10 @@ Error bad_plan(std::string what) {
 Result<void> check_plan(const EchoPlan& plan) {
   if (plan.servers.empty()) return std::unexpected(bad_plan("there is no server to measure"));
   if (plan.scenarios.empty()) return std::unexpected(bad_plan("there is no scenario to run"));
-  if (plan.tls && std::ranges::any_of(plan.scenarios, [](const Scenario& scenario) {
-        return scenario.load != Load::echo;
-      })) {
-    return std::unexpected(bad_plan("over TLS only the loads 64x1, 1000x1, 64x16 and your own"));
-  }
+  const auto speaks_more = [](const ServerSpec& server) { return server.wire != Wire::plain; };
+  const auto churns = [](const Scenario& scenario) { return scenario.load == Load::churn; };
+  if (std::ranges::any_of(plan.servers, speaks_more) && std::ranges::any_of(plan.scenarios, churns))
+    return std::unexpected(bad_plan("accept-close is a load of plain servers only"));
   if (plan.rounds == 0) return std::unexpected(bad_plan("rounds start at 1"));
   if (plan.duration <= Duration{0}) return std::unexpected(bad_plan("seconds must be above 0"));
   for (std::size_t i = 0; i < plan.servers.size(); ++i) {
@@ -69,6 +68,9 @@ Result<void> check_plan(const EchoPlan& plan) {
   }
   return {};
 }
+
+/// Memory is weighed, once, and not timed.
+bool weighs(Load load) { return load == Load::idle || load == Load::burst; }
 
 /// One scenario: its servers' processes and what was measured so far.
 class ScenarioRun {
@@ -89,7 +91,7 @@ class ScenarioRun {
   ScenarioOutcome run() {
     // Idle servers hold thousands of connections: one lives at a time, and one measurement has no
     // noise to average away.
-    if (outcome_.scenario.load == Load::idle) {
+    if (weighs(outcome_.scenario.load)) {
       for (std::size_t i = 0; i < count(); ++i) {
         if (start(i)) measure(i, 0);
         processes_[i].reset();
@@ -136,8 +138,10 @@ class ScenarioRun {
     ServerOutcome& server = outcome_.servers[index];
     if (!process) return;
     process->drain_output();
-    const auto measured =
-        outcome_.scenario.load == Load::idle ? measure_idle(index) : measure_load(index);
+    const Load load = outcome_.scenario.load;
+    const auto measured = load == Load::idle    ? measure_idle(index)
+                          : load == Load::burst ? measure_burst(index)
+                                                : measure_load(index);
     if (!measured) {
       server.error = measured.error().text();
       if (!process->running())
@@ -161,7 +165,8 @@ class ScenarioRun {
     load.payload = plan_.payload;
     load.warmup = plan_.warmup;
     load.duration = plan_.duration;
-    load.tls = plan_.tls;
+    load.wire = plan_.servers[index].wire;
+    load.stall = 30s;
     const auto result =
         outcome_.scenario.load == Load::churn ? run_churn(load) : run_closed_loop(load);
     if (!result) return std::unexpected(result.error());
@@ -182,12 +187,26 @@ class ScenarioRun {
     IdlePlan idle;
     idle.server = processes_[index]->ready().packet;
     idle.pid = processes_[index]->ready().pid;
+    idle.wire = plan_.servers[index].wire;
     idle.few = plan_.idle_few;
     idle.many = plan_.idle_many;
     const auto result = run_idle(idle);
     if (!result) return std::unexpected(result.error());
     outcome_.servers[index].idle = *result;
     return result->bytes_per_connection();
+  }
+
+  Result<double> measure_burst(std::size_t index) {
+    BurstPlan burst;
+    burst.server = processes_[index]->ready().packet;
+    burst.pid = processes_[index]->ready().pid;
+    burst.wire = plan_.servers[index].wire;
+    burst.connections = plan_.burst_connections;
+    burst.stall = 30s;
+    const auto result = run_burst(burst);
+    if (!result) return std::unexpected(result.error());
+    outcome_.servers[index].burst = *result;
+    return result->ratio();
   }
 
   void finish(std::size_t index) {
@@ -218,16 +237,18 @@ class ScenarioRun {
 }  // namespace
 
 std::vector<Scenario> known_scenarios() {
-  return {{"64x1", Load::echo, 64, 1},
-          {"1000x1", Load::echo, 1000, 1},
-          {"64x16", Load::echo, 64, 16},
-          {"idle", Load::idle, 0, 0},
-          {"accept-close", Load::churn, 64, 1}};
+  return {{"64x1", Load::echo, 64, 1},   {"1000x1", Load::echo, 1000, 1},
+          {"64x16", Load::echo, 64, 16}, {"15000x1", Load::echo, 15000, 1},
+          {"idle", Load::idle, 0, 0},    {"accept-close", Load::churn, 64, 1},
+          {"burst", Load::burst, 0, 0}};
 }
 
 std::vector<Scenario> default_scenarios() {
   auto scenarios = known_scenarios();
-  std::erase_if(scenarios, [](const Scenario& scenario) { return scenario.load == Load::churn; });
+  std::erase_if(scenarios, [](const Scenario& scenario) {
+    return scenario.load == Load::churn || scenario.load == Load::burst ||
+           scenario.connections > 1000;
+  });
   return scenarios;
 }
 
@@ -239,14 +260,15 @@ struct Known {
   bool floor;
 };
 
-std::vector<ServerSpec> found_in(const std::string& folder, std::span<const Known> known) {
+std::vector<ServerSpec> found_in(const std::string& folder, std::span<const Known> known,
+                                 Wire wire) {
   std::vector<ServerSpec> found;
   for (const Known& server : known) {
     const std::string path = folder + "/" + server.file;
     if (access(path.c_str(), X_OK) != 0) continue;
     std::string quoted = "'";
     for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    found.push_back({server.name, quoted + "' --listen 127.0.0.1:0", server.floor});
+    found.push_back({server.name, quoted + "' --listen 127.0.0.1:0", server.floor, wire});
   }
   return found;
 }
@@ -258,13 +280,14 @@ std::vector<ServerSpec> servers_in(const std::string& folder) {
                              {"bare io_uring", "bare_uring", true},
                              {"asio", "asio_echo", false},
                              {"libuv", "libuv_echo", false},
-                             {"erlang", "erlang_echo.escript", false}};
-  return found_in(folder, known);
+                             {"erlang", "erlang_echo.escript", false},
+                             {"erlang otp", "erlang_otp_echo.escript", false}};
+  return found_in(folder, known, Wire::plain);
 }
 
 std::vector<ServerSpec> tls_servers_in(const std::string& folder) {
   constexpr Known known[] = {{"bare TLS", "bare_tls", true}};
-  return found_in(folder, known);
+  return found_in(folder, known, Wire::tls);
 }
 
 std::string_view unit_of(Load load) noexcept {
@@ -275,13 +298,15 @@ std::string_view unit_of(Load load) noexcept {
       return "bytes per connection";
     case Load::churn:
       return "µs per connection";
+    case Load::burst:
+      return "× idle memory";
   }
   return "";
 }
 
 void summarize(ScenarioOutcome& outcome) {
   // A bare loop keeps one pointer per idle connection: a ratio to that says nothing.
-  const bool comparable = outcome.scenario.load != Load::idle;
+  const bool comparable = !weighs(outcome.scenario.load);
   double cheapest = 0;
   for (ServerOutcome& server : outcome.servers) {
     if (server.rounds.empty()) continue;

@@ -3,6 +3,7 @@
 // thread, and the servers die with that thread.
 #pragma once
 
+#include <bench/load/burst.hpp>
 #include <bench/load/closed_loop.hpp>
 #include <bench/load/idle.hpp>
 #include <hawser/base/result.hpp>
@@ -19,14 +20,16 @@ namespace hawser::bench {
 /// A program that echoes length-prefixed packets and prints a ready line (see parse_ready).
 struct ServerSpec {
   std::string name{};
-  std::string command{};  ///< as for split_command
-  bool floor = false;     ///< a bare loop: ratios are taken to the cheapest of these
+  std::string command{};    ///< as for split_command
+  bool floor = false;       ///< a bare loop: ratios are taken to the cheapest of these
+  Wire wire = Wire::plain;  ///< what it speaks
 };
 
 enum class Load : unsigned char {
   echo,   ///< closed loop; the figure is server CPU in microseconds per packet
   idle,   ///< silent connections; the figure is bytes of user memory per connection
   churn,  ///< accept, one packet, close; server CPU in microseconds per connection
+  burst,  ///< 64 KiB on each of many idle connections; memory afterwards, in idle memories
 };
 
 struct Scenario {
@@ -36,12 +39,14 @@ struct Scenario {
   unsigned depth = 1;
 };
 
-/// "64x1", "1000x1", "64x16", "idle"; and "accept-close", which default_scenarios leaves out.
+/// "64x1", "1000x1", "64x16", "idle"; and "15000x1", "accept-close" and "burst", which
+/// default_scenarios leaves out.
 std::vector<Scenario> known_scenarios();
 std::vector<Scenario> default_scenarios();
 
 /// The servers found in `folder` under the names they are built with: "bare epoll", "bare io_uring"
-/// (the floor), "asio", "libuv", "erlang". What is not there is left out.
+/// (the floor), "asio", "libuv", "erlang",
+/// "erlang otp". What is not there is left out.
 std::vector<ServerSpec> servers_in(const std::string& folder);
 /// The same of those that speak TLS: "bare TLS", the floor.
 std::vector<ServerSpec> tls_servers_in(const std::string& folder);
@@ -57,7 +62,7 @@ struct EchoPlan {
   unsigned idle_many = 15000;  ///< and at the second
   int server_cpu = 0;          ///< the CPU of the server under load; below 0: any
   int client_cpu = 1;          ///< the CPU of the load generator; below 0: any
-  bool tls = false;            ///< over TLS; of the loads, "echo" can
+  unsigned burst_connections = 10000;  ///< of "burst"
 };
 
 /// One server in one scenario.
@@ -75,7 +80,8 @@ struct ServerOutcome {
   double user_share = 0;          ///< of the CPU time, 0 to 1
   double switches_per_packet = 0;
   Histogram latency{};
-  IdleResult idle{};  ///< of the last round
+  IdleResult idle{};    ///< of the last round
+  BurstResult burst{};  ///< likewise
 };
 
 struct ScenarioOutcome {
@@ -113,7 +119,7 @@ std::string to_table(const EchoReport& report);
 /// One panel of horizontal bars per scenario, each with its own scale.
 std::string to_svg(const EchoReport& report);
 
-/// "µs per message", "bytes per connection", "µs per connection".
+/// "µs per message", "bytes per connection", "µs per connection", "× idle memory".
 std::string_view unit_of(Load load) noexcept;
 
 /// Fills median, lowest, highest and ratio from the rounds. run_echo has done it.

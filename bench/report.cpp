@@ -30,6 +30,8 @@ std::string_view to_string(Load load) {
       return "idle";
     case Load::churn:
       return "accept-close";
+    case Load::burst:
+      return "burst";
   }
   return "";
 }
@@ -69,6 +71,9 @@ Json server_json(const ServerOutcome& server, Load load) {
   for (const double round : server.rounds) json["rounds"].push_back(rounded(round));
   if (load == Load::idle) {
     json["memory"] = idle_json(server.idle);
+  } else if (load == Load::burst) {
+    json["memory"] = {{"idle_anonymous_bytes", server.burst.idle.anonymous},
+                      {"after_anonymous_bytes", server.burst.after.anonymous}};
   } else {
     json["per_second"] = rounded(server.packets_per_second);
     json["user_share"] = rounded(server.user_share);
@@ -101,6 +106,8 @@ std::string title(const Scenario& scenario) {
     case Load::churn:
       return fmt::format("{}: accept, one packet, close; {} at a time", scenario.name,
                          scenario.connections);
+    case Load::burst:
+      return fmt::format("{}: 64 KiB on each of many idle connections", scenario.name);
   }
   return scenario.name;
 }
@@ -116,6 +123,9 @@ void append_row(std::string& out, const ServerOutcome& server, Load load, std::s
                      figure(server.lowest), figure(server.highest), ratio);
   if (load == Load::idle) {
     out += fmt::format("  {:>10}", figure(server.idle.kernel_bytes_per_connection()));
+  } else if (load == Load::burst) {
+    out += fmt::format("  {:>10}  {:>10}", figure(static_cast<double>(server.burst.idle.anonymous)),
+                       figure(static_cast<double>(server.burst.after.anonymous)));
   } else {
     out += fmt::format("  {:>10}  {:>5.0f} %", figure(server.packets_per_second),
                        server.user_share * 100);
@@ -148,14 +158,15 @@ std::string to_json(const EchoReport& report) {
   json["notes"] = report.notes;
   json["servers"] = Json::array();
   for (const ServerSpec& server : plan.servers) {
-    json["servers"].push_back({{"name", server.name}, {"command", server.command}});
+    json["servers"].push_back(
+        {{"name", server.name}, {"command", server.command}, {"wire", to_string(server.wire)}});
   }
   json["scenarios"] = Json::array();
   for (const ScenarioOutcome& outcome : report.scenarios) {
     Json scenario = {{"name", outcome.scenario.name},
                      {"load", to_string(outcome.scenario.load)},
                      {"unit", unit_of(outcome.scenario.load)}};
-    if (outcome.scenario.load != Load::idle) {
+    if (outcome.scenario.connections != 0) {
       scenario["connections"] = outcome.scenario.connections;
       scenario["depth"] = outcome.scenario.depth;
     }
@@ -180,13 +191,16 @@ std::string to_table(const EchoReport& report) {
     std::size_t width = 8;
     for (const auto& server : outcome.servers) width = std::max(width, server.name.size() + 2);
     out += fmt::format("\n{}\n", title(outcome.scenario));
-    out +=
-        fmt::format("  {}\n", load == Load::idle ? "user memory of the server, bytes per connection"
-                                                 : fmt::format("server CPU, {}", unit_of(load)));
+    out += fmt::format("  {}\n",
+                       load == Load::idle    ? "user memory of the server, bytes per connection"
+                       : load == Load::burst ? "user memory of the server, afterwards to idle"
+                                             : fmt::format("server CPU, {}", unit_of(load)));
     out += fmt::format("  {:<{}}  {:>9}  {:>9}  {:>9}  {:>6}", "server", width, "median", "lowest",
                        "highest", "ratio");
     if (load == Load::idle) {
       out += fmt::format("  {:>10}\n", "kernel");
+    } else if (load == Load::burst) {
+      out += fmt::format("  {:>10}  {:>10}\n", "idle", "afterwards");
     } else {
       out += fmt::format("  {:>10}  {:>7}  {:>7}  {:>7}  {:>7}  {:>7}  {:>8}\n", "per second",
                          "user", "p50 us", "p90 us", "p99 us", "p99.9", "max us");

@@ -12,6 +12,7 @@
 #include <hawser/net/server.hpp>
 #include <hawser/net/server_control.hpp>
 #include <hawser/net/tls/tls_context.hpp>
+#include <hawser/net/tls/tls_hello.hpp>
 #include <hawser/net/tls/tls_transport.hpp>
 #include <hawser/net/transport.hpp>
 #include <hawser/net/websocket/websocket.hpp>

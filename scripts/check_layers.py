@@ -31,20 +31,26 @@ FOLDERS = ["hawser"] + OUTER
 OUTSIDE = [
     (r"liburing\.h|liburing/.*", ["hawser/engine/uring", "bench/"], "io_uring is one engine's affair"),
     (r"sys/epoll\.h", ["hawser/engine/", "bench/"], "nothing waits outside the engine"),
-    (r"openssl/.*", ["hawser/net/tls", "tests/", "bench/"], "TLS is one transport's affair"),
+    (r"openssl/.*", ["hawser/net/tls", "hawser/hub/password_hash.cpp", "tests/", "bench/"],
+     "TLS is one transport's affair, passwords are one file's"),
     (r"wslay/.*", ["hawser/net/websocket/"], "WebSocket frames are one transport's affair"),
-    (r"zlib\.h", ["hawser/net/websocket/"], "compression is permessage-deflate's affair"),
+    (r"zlib\.h", ["hawser/net/websocket/", "hawser/stomp/gunzip."],
+     "compression is permessage-deflate's affair, and that of STOMP bodies"),
     (r"boost/.*", ["hawser/net/websocket/detail/http_head.cpp"],
      "slow to compile, so one translation unit has it"),
-    (r"sqlite3\.h", ["hawser/bus/store"], "SQLite is the store's affair"),
+    (r"sqlite3\.h", ["hawser/bus/detail/sqlite", "bench/"],
+     "SQLite is the store's affair"),
     (r"spdlog/.*", ["hawser/base/log.cpp"], "lines are written by base/log, nowhere else"),
     (r"toml\+\+/.*|toml\+\+\.h", ["hawser/hub/", "apps/"], "configuration is the hub's affair"),
+    (r"prometheus/.*", ["hawser/hub/detail/metrics_page.cpp"], "one page of text knows the format"),
+    (r"nlohmann/.*", ["hawser/hub/", "apps/", "bench/"], "JSON is the observer's and the reports' affair"),
+    (r"n?curses\.h", ["apps/hawser/observe_screen.cpp"], "the terminal is one file's affair"),
     (r"CLI/.*", ["apps/", "bench/", "examples/"], "the command line belongs to programs"),
     (r"benchmark/.*", ["bench/"], "benchmarks stand in bench/"),
 ]
 # Every user would compile these and need them installed: .cpp files, `detail/` and the outer
 # folders only.
-NOT_IN_HEADERS = re.compile(r"(fmt|nlohmann|toml\+\+|spdlog|liburing|openssl|sqlite3|CLI|wslay|zlib|boost)"
+NOT_IN_HEADERS = re.compile(r"(fmt|nlohmann|toml\+\+|spdlog|liburing|openssl|sqlite3|CLI|wslay|zlib|boost|prometheus|curses)"
                             r"(/|\.h).*")
 TEST_ONLY = re.compile(r"(gtest|gmock|rapidcheck)(/|\.h).*")
 

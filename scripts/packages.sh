@@ -5,12 +5,14 @@
 
 packages_build=(g++ cmake ninja-build pkg-config ccache mold
                 liburing-dev libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev
-                nlohmann-json3-dev libssl-dev libwslay-dev zlib1g-dev libboost1.81-dev)
+                nlohmann-json3-dev libssl-dev libwslay-dev zlib1g-dev libboost1.81-dev prometheus-cpp-dev
+                libncurses-dev libsqlite3-dev)
 packages_test=(python3 libgtest-dev libgmock-dev librapidcheck-dev)
 packages_lint=(python3 clang-format-19 clang-tidy-19)
 packages_format=(python3 clang-format-19)
 packages_clang=(clang-19 libclang-rt-19-dev llvm-19)  # tsan and fuzz; llvm-19 has the symbolizer
-packages_interop=(python3 python3-stomp erlang-base)
+packages_interop=(python3 python3-stomp python3-websockets erlang-base erlang-ssl openssl curl socat haproxy
+                  node-ws)
 packages_bench=(libbenchmark-dev)
 packages_compare=(libasio-dev libuv1-dev erlang-base)  # what the benchmarks are compared with
 

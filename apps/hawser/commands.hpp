@@ -22,6 +22,7 @@ void add_hub_command(CLI::App& app, const Chosen& chosen);
 void add_serve_command(CLI::App& app, const Chosen& chosen);
 void add_stomp_command(CLI::App& app, const Chosen& chosen);
 void add_noam_command(CLI::App& app, const Chosen& chosen);
+void add_observe_command(CLI::App& app, const Chosen& chosen);
 void add_bench_command(CLI::App& app, const Chosen& chosen);
 
 }  // namespace hawser::app

@@ -28,6 +28,11 @@ void OptionTable::add(const std::string& name, const std::string& type, const st
   entries_.push_back({name, std::move(read), option});
 }
 
+void OptionTable::add_flag(const std::string& name, bool& target, const std::string& help) {
+  CLI::Option* option = app_->add_flag("--" + name, target, help);
+  if (!group_.empty()) option->group(group_);
+}
+
 void OptionTable::add_text(const std::string& name, const std::string& type, std::string& target,
                            const std::string& help) {
   add(name, type, target, help, [&target](std::string_view text) {
@@ -102,6 +107,7 @@ Result<void> OptionTable::apply_file(const std::string& path) const {
   for (auto&& [key, node] : table) keys.emplace_back(std::string(key.str()), &node);
   std::ranges::sort(keys, {}, [](const auto& each) { return each.second->source().begin.line; });
   for (const auto& [key, node] : keys) {
+    if (node->is_table() && std::ranges::find(left_, key) != left_.end()) continue;
     const auto where = fmt::format("{}:{}", path, node->source().begin.line);
     const Entry* entry = find(key);
     if (entry == nullptr || node->is_table())

@@ -36,6 +36,9 @@ class OptionTable {
   void add(const std::string& name, const std::string& type, const std::string& standard,
            const std::string& help, Read read);
 
+  /// --name, without a value; on the command line only.
+  void add_flag(const std::string& name, bool& target, const std::string& help);
+
   // Each shows what its target holds now as the default.
   void add_text(const std::string& name, const std::string& type, std::string& target,
                 const std::string& help);
@@ -82,6 +85,8 @@ class OptionTable {
   /// line wins. Errors name the file and line: not_found (unreadable), invalid_argument (not TOML,
   /// an unknown key, a table, a wrong value).
   Result<void> apply_file(const std::string& path) const;
+  /// A table of the file that somebody else reads.
+  void leave_table(std::string name) { left_.push_back(std::move(name)); }
 
  private:
   struct Entry {
@@ -107,6 +112,7 @@ class OptionTable {
   CLI::App* app_;
   std::string group_;
   std::vector<Entry> entries_;
+  std::vector<std::string> left_;
 };
 
 }  // namespace hawser::app

@@ -142,5 +142,14 @@ TEST_F(OptionTableTest, a_file_that_cannot_be_read_is_named) {
   }
 }
 
+TEST_F(OptionTableTest, leaves_tables_to_others_that_it_was_told_of) {
+  table.leave_table("users");
+  parse({});
+  EXPECT_TRUE(apply("name = 'x'\n[users.alice]\nread = []\n"));
+  EXPECT_EQ(name, "x");
+  expect_refused("[others]\n", "1", "unknown table 'others'");
+  expect_refused("users = 1\n", "1", "unknown key 'users'");
+}
+
 }  // namespace
 }  // namespace hawser::app

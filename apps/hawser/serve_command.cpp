@@ -2,6 +2,8 @@
 // handler comes from a shared object.
 #include "commands.hpp"
 #include "common.hpp"
+#include "observation.hpp"
+#include "serve_sockets.hpp"
 #include "serve_transports.hpp"
 
 #include <hawser/net/module/module_server.hpp>
@@ -32,9 +34,12 @@ struct Echo {
 
 struct ServeOptions {
   std::string listen = "127.0.0.1:7007";
+  std::string handover{};
   unsigned length_bytes = 2;
   std::uint64_t packet_limit = 0;
   ServeTransports transports{};
+  ObservationOptions observation{};
+  bool keep_request = false;  // of a WebSocket: ping and echo never look at it
   SystemOptions system{};
   ServerOptions server{};
 };
@@ -44,16 +49,28 @@ int serve(ServeOptions options, const std::string& name,
           const std::function<Result<Pid>(System&, const ServerOptions&)>& start) {
   options.server.listen = options.listen;
   const auto limit = static_cast<std::size_t>(options.packet_limit);
-  if (auto applied = apply_transports(options.transports, limit, options.server); !applied)
+  if (auto applied =
+          apply_transports(options.transports, limit, options.keep_request, options.server);
+      !applied)
     return print_failure("serve " + name, applied.error().text());
+  // Before any thread is there: it reads and removes environment variables.
+  auto sockets = ServeSockets::gather(options.listen, options.handover, name);
+  if (!sockets) return print_failure("serve " + name, sockets.error().text());
+  options.server.sockets = sockets->exchange();
   options.server.drain_deadline = connections_drain(options.system);
   hold_signals(options.system.reload_on_hangup);
   System system(options.system);
+  std::vector<std::pair<std::string, Address>> listening;
+  if (auto watched = start_observation(system, options.observation, {}, listening); !watched)
+    return print_failure("serve " + name, watched.error().text());
   if (auto started = start(system, options.server); !started)
     return print_failure("serve " + name, started.error().text());
   const auto status = server_status(system, name);
   if (!status) return print_failure("serve " + name, status.error().text());
-  print_ready(system, {{"packet", status->address}});
+  if (auto serving = sockets->serving(system, system.log()); !serving)
+    return print_failure("serve " + name, serving.error().text());
+  listening.insert(listening.begin(), {"packet", status->address});
+  print_ready(system, listening);
   return system.run();
 }
 
@@ -77,6 +94,7 @@ int serve_module(ServeOptions options, const std::string& path, ModuleOptions mo
                                ? module_framing(*host, chosen_framing(options, 2))
                                : chosen_framing(options, options.length_bytes);
   options.system.reload_on_hangup = true;
+  options.keep_request = true;
   const std::string name = host->current()->handler();
   return serve(std::move(options), name,
                [&](System& system, const ServerOptions& server_options) -> Result<Pid> {
@@ -89,15 +107,22 @@ int serve_module(ServeOptions options, const std::string& path, ModuleOptions mo
 /// What every server takes; `lengths` are the choices of --length-bytes.
 void add_options(OptionTable& table, ServeOptions& options,
                  std::vector<std::pair<std::string, unsigned>> lengths) {
-  table.add("listen", "ADDRESS", options.listen, "where to listen; port 0 takes a free one",
-            read_listen_address(options.listen));
+  table.add("listen", "ADDRESS", options.listen,
+            "where to listen; port 0 takes a free one; systemd:NAME or fd:N inherits a socket",
+            read_serve_address(options.listen));
+  table.add_text("handover", "PATH", options.handover,
+                 "take the listening socket over from the program that serves this Unix socket, "
+                 "if there is one; then serve it for the next");
   table.add_choice("length-bytes", options.length_bytes, std::move(lengths),
                    "bytes of the length before each packet, the high one first");
   table.add_size("packet-limit", options.packet_limit,
                  "longest packet; 0B: 16MiB, or what the length can say");
   add_server_options(table, "", options.server, ServerKind::packets);
   add_transport_options(table, options.transports);
+  table.add_flag("suspended", options.server.start_suspended,
+                 "bound, but nobody is accepted until hawser observe --resume");
   add_system_options(table, options.system);
+  add_observation_options(table, options.observation);
 }
 
 template <class H>

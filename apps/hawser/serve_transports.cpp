@@ -51,7 +51,7 @@ void add_transport_options(OptionTable& table, ServeTransports& transports) {
 }
 
 Result<void> apply_transports(const ServeTransports& transports, std::size_t packet_limit,
-                              ServerOptions& server) {
+                              bool keep_request, ServerOptions& server) {
   if (!transports.unix_path.empty()) server.listen = "unix:" + transports.unix_path;
   if (!transports.proxies.empty()) {
     ProxyProtocolOptions proxy;
@@ -65,22 +65,15 @@ Result<void> apply_transports(const ServeTransports& transports, std::size_t pac
   if (!transports.tls_client_ca.empty() && transports.tls_certificate.empty())
     return std::unexpected(wrong("tls-client-ca", "needs --tls-certificate and --tls-key"));
   if (!transports.tls_certificate.empty()) {
-    TlsServerOptions tls;
-    TlsIdentity identity;
-    identity.certificate_file = transports.tls_certificate;
-    identity.private_key_file = transports.tls_key;
-    tls.identities.push_back(std::move(identity));
-    if (!transports.tls_client_ca.empty()) {
-      tls.client_certificates = TlsClientCertificates::require;
-      tls.client_trust.authority_file = transports.tls_client_ca;
-    }
-    auto context = TlsServerContext::create(std::move(tls));
+    auto context = TlsServerContext::of_files(transports.tls_certificate, transports.tls_key,
+                                              transports.tls_client_ca);
     if (!context) return std::unexpected(std::move(context.error()));
     server.transports.push_back(tls_server(std::move(*context)));
   }
   if (!transports.websocket.empty()) {
     WebSocketServerOptions websocket;
     websocket.path = transports.websocket;
+    websocket.keep_request = keep_request;
     if (packet_limit != 0) websocket.message_limit = packet_limit;
     if (auto valid = validate(websocket); !valid) return valid;
     server.framing = whole(websocket.message_limit);

@@ -25,8 +25,9 @@ struct ServeTransports {
 void add_transport_options(OptionTable& table, ServeTransports& transports);
 
 /// Puts the transports, and what they ask of framing and listening, into `server`. Errors name the
-/// option and what is wrong with it.
+/// option and what is wrong with it. `keep_request`: the handler may look at the WebSocket's
+/// request.
 Result<void> apply_transports(const ServeTransports& transports, std::size_t packet_limit,
-                              ServerOptions& server);
+                              bool keep_request, ServerOptions& server);
 
 }  // namespace hawser::app

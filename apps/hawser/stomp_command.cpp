@@ -3,6 +3,9 @@
 #include "common.hpp"
 #include "stomp_errand.hpp"
 
+#include <hawser/net/tls/tls_context.hpp>
+#include <hawser/net/websocket/websocket.hpp>
+#include <hawser/stomp/fault.hpp>
 #include <hawser/stomp/url.hpp>
 
 #include <fmt/format.h>
@@ -16,12 +19,16 @@
 namespace hawser::app {
 namespace {
 
-using stomp::FrameView;
+using stomp::Delivery;
 
 struct StompOptions {
   stomp::Url url{};
   std::string destination{};
   std::vector<stomp::Header> headers{};
+  std::string vhost{};
+  std::string tls_ca{};
+  bool tls_insecure = false;
+  bool websocket_text = false;
   Duration connect_timeout = 10s;
   SystemOptions system{.schedulers = 1, .log_level = LogLevel::error};
   // send
@@ -31,6 +38,8 @@ struct StompOptions {
   Duration receipt_timeout = 30s;
   // subscribe
   std::uint64_t count = 0;
+  stomp::AckMode ack = stomp::AckMode::automatic;
+  bool reconnect = false;
   bool raw = false;
 };
 
@@ -50,7 +59,8 @@ void add_stomp_options(CLI::App& command, OptionTable& table, StompOptions& opti
             if (const std::string wrong = read_url(text, options.url); !wrong.empty())
               throw CLI::ValidationError("URL", wrong);
           },
-          "stomp://[login[:passcode]@]host[:port][/vhost]; port 61613 if not given")
+          "stomp://[login[:passcode]@]host[:port][/vhost]; port 61613 if not given. Also\n"
+          "stomp+tls://… (61614), ws://…/path, wss://…/path, unix:///path")
       ->required()
       ->type_name("");
   command.add_option("DESTINATION", options.destination, "/topic/NAME or /queue/NAME")
@@ -70,6 +80,13 @@ void add_stomp_options(CLI::App& command, OptionTable& table, StompOptions& opti
           "a header of the frame; may be repeated")
       ->type_name("NAME:VALUE")
       ->allow_extra_args(false);
+  table.add_text("vhost", "NAME", options.vhost,
+                 "the virtual host; without it that of the URL, or the broker's host name");
+  table.add_text("tls-ca", "FILE", options.tls_ca,
+                 "trust these authorities (PEM) instead of the system's");
+  command.add_flag("--tls-insecure", options.tls_insecure, "do not check the broker's certificate");
+  command.add_flag("--websocket-text", options.websocket_text,
+                   "send WebSocket messages as text; bodies must be UTF-8 then");
   table.add_duration("connect-timeout", options.connect_timeout,
                      "for the look-up of the host and the connection");
   table.add_choice("log-level", options.system.log_level,
@@ -81,17 +98,45 @@ void add_stomp_options(CLI::App& command, OptionTable& table, StompOptions& opti
                    "log lines from this level on go to stderr");
 }
 
+/// What stands between the client and its socket, by the URL's scheme.
+Result<TransportMakers> transports_for(const StompOptions& options) {
+  TransportMakers transports;
+  if (options.url.tls()) {
+    TlsClientOptions tls;
+    tls.trust.authority_file = options.tls_ca;
+    tls.dangerously_skip_verification = options.tls_insecure;
+    auto context = TlsClientContext::create(std::move(tls));
+    if (!context) return std::unexpected(std::move(context.error()));
+    transports.push_back(tls_client(*context));
+  }
+  if (options.url.websocket()) {
+    WebSocketClientOptions websocket = stomp::stomp_websocket(options.url.path);
+    websocket.text = options.websocket_text;
+    if (auto valid = validate(websocket); !valid) return std::unexpected(std::move(valid.error()));
+    transports.push_back(websocket_client(std::move(websocket)));
+  }
+  return transports;
+}
+
 StompErrand errand_for(const StompOptions& options) {
   StompErrand errand;
-  errand.to = {
-      .host = options.url.host, .port = options.url.port, .timeout = options.connect_timeout};
-  errand.client.host = options.url.host_header();
-  errand.client.login = options.url.login;
-  errand.client.passcode = options.url.passcode;
+  errand.client.targets = TargetList(options.url.target());
+  errand.client.dial.timeout = options.connect_timeout;
+  errand.client.connection.handshake_timeout = options.connect_timeout;
+  errand.client.session.host = options.vhost.empty() ? options.url.host_header() : options.vhost;
+  errand.client.session.login = options.url.login;
+  errand.client.session.passcode = options.url.passcode;
+  errand.client.session.text = options.websocket_text && options.url.websocket();
+  auto transports = transports_for(options);
+  if (transports) {
+    errand.client.transports = std::move(*transports);
+  } else {
+    errand.problem = transports.error().text();
+  }
   // Not every user wants it where other users of the machine can read command lines.
   const char* passcode = std::getenv("HAWSER_STOMP_PASSCODE");
-  if (errand.client.login && !errand.client.passcode && passcode != nullptr)
-    errand.client.passcode = passcode;
+  if (errand.client.session.login && !errand.client.session.passcode && passcode != nullptr)
+    errand.client.session.passcode = passcode;
   errand.destination = options.destination;
   errand.headers = options.headers;
   return errand;
@@ -99,7 +144,7 @@ StompErrand errand_for(const StompOptions& options) {
 
 int finish(System& system, StompErrand& errand, const StompOptions& options,
            std::string_view command) {
-  if (run_errand(system, errand)) return success;
+  if (errand.problem.empty() && run_errand(system, errand)) return success;
   return print_failure(command, fmt::format("{}: {}", options.url.text(), errand.problem));
 }
 
@@ -125,14 +170,15 @@ int run_send(const StompOptions& options) {
   if (options.body) {
     errand.body = Payload(*options.body);
   } else {
-    auto body = read_stdin(errand.client.parser.limits.body);
+    auto body = read_stdin(errand.client.session.parser.limits.body);
     if (!body) return print_failure("stomp send", body.error().text());
     errand.body = Payload(*body);
   }
   if (!options.content_type.empty())
     errand.headers.insert(errand.headers.begin(), {"content-type", options.content_type});
   errand.receipt = options.receipt;
-  errand.client.receipt_timeout = options.receipt_timeout;
+  errand.receipt_timeout = options.receipt_timeout;
+  errand.client.session.receipt_timeout = options.receipt_timeout;
   hold_signals();
   System system(options.system);
   return finish(system, errand, options, "stomp send");
@@ -179,23 +225,26 @@ std::string shown(BytesView body) {
   return out;
 }
 
-std::string readable(const FrameView& frame) {
-  std::string out = fmt::format("{} ({} bytes)", shown(frame.first("destination").value_or("")),
-                                frame.body().size());
-  for (const auto& [name, value] : frame.headers()) {
+std::string readable(const Delivery& message) {
+  const stomp::Frame frame = message.to_frame();
+  std::string out =
+      fmt::format("{} ({} bytes)", shown(message.destination()), message.body().size());
+  for (const auto& [name, value] : frame.headers) {
     if (name == "destination" || name == "subscription" || name == "content-length" ||
-        name == "message-id")
+        name == "message-id" || name == "ack")
       continue;
     out += fmt::format(" {}:{}", shown(name), stomp::quoted(value, 200));
   }
-  return out + "\n" + shown(frame.body()) + "\n";
+  return out + "\n" + shown(message.body()) + "\n";
 }
 
 int run_subscribe(const StompOptions& options) {
   StompErrand errand = errand_for(options);
   errand.count = options.count;
-  errand.on_message = [&](const FrameView& frame) {
-    const std::string text = options.raw ? std::string(frame.body()) + "\n" : readable(frame);
+  errand.ack = options.ack;
+  errand.reconnect = options.reconnect;
+  errand.on_message = [&](const Delivery& message) {
+    const std::string text = options.raw ? std::string(message.body()) + "\n" : readable(message);
     if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
       return true;
     errand.problem = system_error(errno, "stdout", "cannot be written").text();
@@ -219,6 +268,13 @@ void add_subscribe(CLI::App& parent, const Chosen& chosen) {
   const auto table = std::make_shared<OptionTable>(*command);
   add_stomp_options(*command, *table, *options);
   table->add_number("count", options->count, 0, INT64_MAX, "end after so many messages; 0: go on");
+  table->add_choice("ack", options->ack,
+                    {{"auto", stomp::AckMode::automatic},
+                     {"client", stomp::AckMode::client},
+                     {"client-individual", stomp::AckMode::client_individual}},
+                    "what counts as consumed; each message is acknowledged once printed");
+  command->add_flag("--reconnect", options->reconnect,
+                    "connect again, and subscribe again, when the connection is lost");
   command->add_flag("--raw", options->raw, "bodies only, exactly, a line end behind each");
   command->callback([=] { chosen([=] { return run_subscribe(*options); }); });
 }

@@ -1,174 +1,112 @@
-// The errand's two processes: the connection with its session, and one that watches it end.
+// The errand is a STOMP client whose handler knows when it is done.
 #include "stomp_errand.hpp"
 
-#include <hawser/net/dial.hpp>
-#include <hawser/net/framing.hpp>
-#include <hawser/process/info.hpp>
 #include <hawser/process/self.hpp>
-#include <hawser/process/supervisor.hpp>
+#include <hawser/stomp/client.hpp>
 #include <hawser/stomp/fault.hpp>
 
 #include <fmt/format.h>
 
-#include <memory>
-#include <optional>
 #include <utility>
 
 namespace hawser::app {
 namespace {
 
-using stomp::ClientSession;
+using stomp::Delivery;
 using stomp::FrameView;
 
-/// Joins a ClientSession to its connection. One errand is one connection: there is no second try.
-class ErrandConnection final : private ClientSession::Port {
+class ErrandHandler {
  public:
-  explicit ErrandConnection(StompErrand& errand) : errand_(&errand) {}
+  explicit ErrandHandler(StompErrand* errand) : errand_(errand) {}
 
   void init() {
-    session_.emplace(errand_->client, static_cast<ClientSession::Port&>(*this), self().now());
-    if (auto started = session_->start(self().now()); !started) {
-      give_up(started.error().text());
-      return;
+    if (!errand_->body) self().start(subscribe());
+  }
+  Next handle_ready() {
+    if (!errand_->body) return keep();
+    stomp::Send message(errand_->destination, *errand_->body, errand_->headers);
+    message.deadline = errand_->receipt_timeout;
+    if (!errand_->receipt) {
+      if (auto sent = stomp::client().send(std::move(message)); !sent)
+        return give_up(sent.error().text());
+      stomp::client().close();
+      return keep();
     }
-    tick();
+    message.confirm = stomp::Confirm::receipt;
+    self().start(confirm(std::move(message)));
+    return keep();
   }
-  void handle_packet(Packet octets) {
-    session_->received(octets, self().now());
-    tick();
-  }
-  void handle_info(Info& info) {
-    if (info.get<Tick>() == nullptr) return;
-    timer_.reset();
-    tick();
-  }
-  void handle_disconnect(const Reason& reason) { self().stop(session_->lost(reason)); }
-  /// The program is asked to end: a goodbye takes a moment.
-  void handle_shutdown(const Reason&) {
-    session_->disconnect(self().now());
-    tick();
-  }
-  std::string describe() const { return session_->describe(); }
-
- private:
-  struct Tick {};
-  static constexpr std::uint64_t token = 1;
-
-  void tick() {
-    if (timer_) self().cancel_timer(*std::exchange(timer_, std::nullopt));
-    const Instant next = session_->tick(self().now());
-    if (next != Instant::never()) timer_ = self().send_after(next - self().now(), Tick{});
-  }
-  void give_up(const std::string& problem) {
-    if (errand_->problem.empty()) errand_->problem = problem;
-    session_->disconnect(self().now());
-  }
-
-  // ---- ClientSession::Port ---------------------------------------------------------------------
-  void write(BytesView octets) override {
-    // Nothing to be done about an error: the connection ends by itself and says why.
-    static_cast<void>(connection().send_packet(octets));
-    session_->wrote(self().now());
-  }
-  void write(const Payload& octets) override {
-    static_cast<void>(connection().send_packet(octets));
-  }
-  void end(Reason reason) override { self().stop(std::move(reason)); }
-
-  void connected(const FrameView&) override {
-    const Instant now = self().now();
-    if (errand_->body) {
-      const auto sent = session_->send(errand_->destination, *errand_->body, errand_->headers,
-                                       errand_->receipt ? token : 0, now);
-      if (!sent) give_up(sent.error().text());
-      if (sent && !errand_->receipt) session_->disconnect(now);
-      return;
-    }
-    const auto subscribed = session_->subscribe(errand_->destination, stomp::AckMode::automatic,
-                                                errand_->headers, token, now);
-    if (!subscribed) give_up(subscribed.error().text());
-  }
-  void message(std::uint64_t, const FrameView& frame) override {
+  Next handle_message(const Delivery& message) {
     ++messages_;
-    const bool taken = errand_->on_message(frame);
-    if (!taken || messages_ == errand_->count) session_->disconnect(self().now());
-  }
-  void completed(std::uint64_t, Result<void> outcome) override {
-    if (!outcome) {
-      // What ends the session at once says why in its own words.
-      if (outcome.error().kind == ErrorKind::timeout) give_up(outcome.error().text());
-    } else if (errand_->body) {
-      session_->disconnect(self().now());
+    if (!errand_->on_message(message)) {
+      stomp::client().close();
+      return keep();
     }
+    if (auto acknowledged = message.ack(); !acknowledged)
+      return give_up(acknowledged.error().text());
+    if (messages_ == errand_->count) stomp::client().close();
+    return keep();
   }
-  void error(const FrameView& frame) override {
+  void handle_error(const FrameView& frame) {
     if (!errand_->problem.empty()) return;
     errand_->problem = fmt::format("the broker answers ERROR {}",
                                    stomp::quoted(frame.first("message").value_or(""), 200));
     if (!frame.body().empty()) errand_->problem += ": " + stomp::quoted(frame.body(), 300);
   }
-
-  StompErrand* errand_;
-  std::optional<ClientSession> session_;
-  std::optional<Process::TimerId> timer_;
-  std::uint64_t messages_ = 0;
-};
-
-/// Starts the connection and outlives it, to learn how it ended and to end the program then.
-class ErrandWatcher {
- public:
-  explicit ErrandWatcher(StompErrand* errand) : errand_(errand) {}
-
-  Next init() {
-    group_ = std::make_shared<ConnectionGroup>(
-        self().process().scheduler(), self().pid(),
-        ConnectionGroup::Parts{.name = "stomp",
-                               .framing = raw(),
-                               .options = options(),
-                               .counters = std::make_shared<ConnectionCounters>()});
-    const auto started =
-        dial<ErrandConnection>(group_, errand_->to, {.parent = self().pid()},
-                               [errand = errand_] { return ErrandConnection(*errand); });
-    self().trap_exit();
-    if (!started) {
-      done(Reason::failed(started.error().text()));
-      return stop();
-    }
-    connection_ = *started;
-    return keep();
+  Next handle_disconnect(const Reason& reason) {
+    if (errand_->reconnect && errand_->problem.empty()) return keep();
+    note(reason);
+    return stop(reason);
   }
-  Next handle_info(Info& info) {
-    const auto* exit = info.get<Exit>();
-    if (exit == nullptr || exit->from != connection_) return keep();
-    done(exit->reason);
-    return stop();
-  }
-  /// The program is asked to end: the connection says goodbye first.
-  void handle_shutdown(const Reason& reason) { self().exit(connection_, reason); }
-
- private:
-  static ConnectionOptions options() {
-    ConnectionOptions options;
-    options.packet_timeout = Duration::zero();  // STOMP's own deadlines are the session's
-    return options;
-  }
-  void done(const Reason& reason) {
-    if (reason.kind() != Reason::Kind::normal && errand_->problem.empty())
-      errand_->problem = reason.detail().empty() ? reason.text() : std::string(reason.detail());
+  void terminate(const Reason& reason) {
+    if (!reason.is_graceful()) note(reason);
     self().system().request_stop();
   }
 
+ private:
+  Task<void> subscribe() {
+    const stomp::ClientRef client(self().pid());
+    const stomp::Subscription wanted(errand_->destination, errand_->ack, errand_->headers);
+    stomp::Subscribe wish(wanted);
+    auto made = co_await client.ask(std::move(wish), Duration::max());
+    // What ends the session at once says why in its own words.
+    if (made || made.error().kind == ErrorKind::protocol_error) co_return;
+    if (errand_->problem.empty()) errand_->problem = made.error().text();
+    stomp::client().close();
+  }
+  Task<void> confirm(stomp::Send message) {
+    const stomp::ClientRef client(self().pid());
+    auto sent = co_await client.ask(std::move(message));
+    // What ends the session at once says why in its own words.
+    if (!sent && sent.error().kind == ErrorKind::timeout && errand_->problem.empty())
+      errand_->problem = sent.error().text();
+    if (sent || sent.error().kind == ErrorKind::timeout) {
+      stomp::client().close();
+    } else if (errand_->problem.empty()) {
+      errand_->problem = sent.error().text();
+      stomp::client().close();
+    }
+  }
+  Next give_up(std::string problem) {
+    if (errand_->problem.empty()) errand_->problem = std::move(problem);
+    return stop();
+  }
+  void note(const Reason& reason) {
+    if (errand_->problem.empty())
+      errand_->problem = reason.detail().empty() ? reason.text() : std::string(reason.detail());
+  }
+
   StompErrand* errand_;
-  std::shared_ptr<ConnectionGroup> group_;
-  Pid connection_;
+  std::uint64_t messages_ = 0;
 };
 
 }  // namespace
 
 bool run_errand(System& system, StompErrand& errand) {
-  ChildSpec spec = worker<ErrandWatcher>("errand", &errand);
+  stomp::ClientOptions options = errand.client;
+  options.attempts = errand.reconnect ? 0 : 1;
+  ChildSpec spec = stomp::client<ErrandHandler>("stomp", std::move(options), &errand);
   spec.restart = Restart::temporary;
-  spec.shutdown = errand.client.disconnect_timeout + 1s;
   if (auto started = system.start(std::move(spec)); !started) {
     errand.problem = started.error().text();
     return false;

@@ -2,9 +2,9 @@
 // are made of it. Internal to the program.
 #pragma once
 
-#include <hawser/net/dial_options.hpp>
 #include <hawser/process/system.hpp>
-#include <hawser/stomp/client_session.hpp>
+#include <hawser/stomp/client_options.hpp>
+#include <hawser/stomp/delivery.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -16,18 +16,20 @@ namespace hawser::app {
 
 /// What is to be done. Set `body` to send one message, or `on_message` to subscribe.
 struct StompErrand {
-  DialOptions to{};
   stomp::ClientOptions client{};
   std::string destination{};
   std::vector<stomp::Header> headers{};
 
   std::optional<Payload> body{};
   bool receipt = false;  ///< ask for the message's own receipt, beside that of the goodbye
+  Duration receipt_timeout = 30s;
 
+  stomp::AckMode ack = stomp::AckMode::automatic;
   /// Called on the errand's scheduler for each message; false ends the errand (something is wrong
-  /// with where messages go: `problem` says what).
-  std::function<bool(const stomp::FrameView&)> on_message{};
+  /// with where messages go: `problem` says what). One that was taken is acknowledged.
+  std::function<bool(const stomp::Delivery&)> on_message{};
   std::uint64_t count = 0;  ///< messages after which it is done; 0: until the program is ended
+  bool reconnect = false;   ///< a connection that is lost is made again
 
   /// The first thing that went wrong, in words; empty when nothing has.
   std::string problem{};

@@ -3,7 +3,6 @@
 #include <bench/load/fleet.hpp>
 #include <bench/load/interval.hpp>
 #include <bench/load/packets.hpp>
-#include <bench/load/tls_stream.hpp>
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
@@ -12,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <optional>
 #include <vector>
 
 namespace hawser::bench {
@@ -29,12 +27,10 @@ double LoadResult::server_microseconds() const noexcept {
 namespace {
 
 struct Connection {
-  Descriptor socket;
+  Fellow fellow;
   PacketSource source;
   EchoChecker checker;
   std::vector<Instant> sent_at;  // of the packets in flight, by sequence number modulo the depth
-  Bytes unsent;
-  std::optional<TlsStream> tls;
 };
 
 class ClosedLoop {
@@ -89,28 +85,21 @@ class ClosedLoop {
     }
     epoll_ = Descriptor(epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_) return std::unexpected(system_error(errno, "load"));
-    std::vector<Descriptor> fleet;
+    std::vector<Fellow> fleet;
     FleetPlan opening;
     opening.server = plan_.server;
     opening.count = plan_.connections;
     opening.stall = plan_.stall;
-    if (auto opened = open_fleet(opening, fleet); !opened) return opened;
+    if (auto opened = open_streams(opening, plan_.wire, tls_clients_, fleet); !opened)
+      return opened;
     connections_.reserve(fleet.size());
-    for (Descriptor& socket : fleet) {
+    for (Fellow& fellow : fleet) {
       const auto index = static_cast<std::uint32_t>(connections_.size());
-      connections_.push_back({std::move(socket),
-                              PacketSource(index, plan_.payload),
+      connections_.push_back({std::move(fellow), PacketSource(index, plan_.payload),
                               EchoChecker(index, plan_.payload),
-                              std::vector<Instant>(plan_.depth),
-                              {},
-                              std::nullopt});
-      const int fd = connections_.back().socket.get();
-      if (plan_.tls) {
-        auto stream = TlsStream::shake(tls_clients_, fd, plan_.stall);
-        if (!stream) return std::unexpected(stream.error());
-        connections_.back().tls.emplace(std::move(*stream));
-      }
-      if (auto watched = watch(epoll_.get(), fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, index);
+                              std::vector<Instant>(plan_.depth)});
+      if (auto watched = watch(epoll_.get(), connections_.back().fellow.socket.get(),
+                               EPOLLIN | EPOLLOUT | EPOLLRDHUP, index);
           !watched) {
         return watched;
       }
@@ -119,53 +108,23 @@ class ClosedLoop {
   }
 
   Result<void> send_packets(Connection& connection, std::size_t count, Instant at) {
-    const bool waiting = !connection.unsent.empty();
-    Bytes& out = waiting ? connection.unsent : scratch_;
-    if (!waiting) out.clear();
+    scratch_.clear();
     for (std::size_t i = 0; i < count; ++i) {
       connection.sent_at[connection.source.made() % plan_.depth] = at;
-      connection.source.append_next(out);
+      connection.source.append_next(scratch_);
     }
     in_flight_ += count;
-    if (waiting) return {};
-    const auto sent = send_some(connection, out);
-    if (!sent) return std::unexpected(sent.error());
-    if (*sent != out.size()) connection.unsent.assign(out, *sent);
-    return {};
-  }
-
-  Result<std::size_t> send_some(Connection& connection, BytesView bytes) {
-    if (connection.tls) return connection.tls->send(bytes);
-    const ssize_t taken = send(connection.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (taken >= 0) return static_cast<std::size_t>(taken);
-    if (errno == EAGAIN || errno == EINTR) return 0;
-    return std::unexpected(system_error(errno, "load", "send"));
-  }
-
-  /// 0: there is nothing more now.
-  Result<std::size_t> receive_some(Connection& connection) {
-    if (connection.tls) return connection.tls->receive(buffer_);
-    while (true) {
-      const ssize_t got = recv(connection.socket.get(), buffer_.data(), buffer_.size(), 0);
-      if (got > 0) return static_cast<std::size_t>(got);
-      if (got == 0) {
-        return std::unexpected(
-            Error{ErrorKind::closed, 0, "load", "the server closed a connection"});
-      }
-      if (errno == EAGAIN) return 0;
-      if (errno != EINTR) return std::unexpected(system_error(errno, "load", "receive"));
-    }
+    return connection.fellow.stream.send(scratch_);
   }
 
   Result<void> move(Connection& connection, std::uint32_t events) {
-    if ((events & EPOLLOUT) != 0 && !connection.unsent.empty()) {
-      const auto sent = send_some(connection, connection.unsent);
-      if (!sent) return std::unexpected(sent.error());
-      connection.unsent.erase(0, *sent);
+    if ((events & EPOLLOUT) != 0) {
+      if (auto flushed = connection.fellow.stream.flush(); !flushed) return flushed;
     }
     if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) == 0) return {};
     while (true) {
-      const auto received = receive_some(connection);
+      bool drained = false;
+      const auto received = connection.fellow.stream.receive(buffer_, drained);
       if (!received) return std::unexpected(received.error());
       const std::size_t size = *received;
       if (size == 0) return {};
@@ -185,10 +144,7 @@ class ClosedLoop {
         if (auto sent = send_packets(connection, *echoed, at); !sent) return sent;
       }
       // A short read has emptied the socket; what comes later is a new edge, and so is an end.
-      // (With TLS it was a record, and there may be more.)
-      if (!connection.tls && size < buffer_.size() &&
-          (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0)
-        return {};
+      if (drained && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return {};
     }
   }
 

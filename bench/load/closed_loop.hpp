@@ -4,6 +4,7 @@
 
 #include <bench/load/histogram.hpp>
 #include <bench/load/sockets.hpp>
+#include <bench/load/stream.hpp>
 #include <bench/load/usage.hpp>
 #include <hawser/base/result.hpp>
 
@@ -23,7 +24,7 @@ struct LoadPlan {
   Duration duration = 2s;     ///< the measured interval, if `packets` is 0
   std::uint64_t packets = 0;  ///< else: it ends after this many echoes
   Duration stall = 10s;       ///< without any progress for so long the run fails
-  bool tls = false;           ///< over TLS, verifying nobody; run_churn knows no such thing
+  Wire wire = Wire::plain;    ///< run_churn knows no other
 };
 
 /// What was seen in the measured interval. In run_churn a "packet" is a whole connection.

@@ -4,11 +4,14 @@
 #include <bench/load/packets.hpp>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 namespace hawser::bench {
 
@@ -132,7 +135,73 @@ class Opening {
   std::size_t done_ = 0;
 };
 
+Result<void> greet(Fellow& fellow, std::uint32_t index, const FleetPlan& plan,
+                   std::span<char> room) {
+  PacketSource source(index, plan.payload);
+  EchoChecker checker(index, plan.payload);
+  Bytes packet;
+  source.append_next(packet);
+  if (auto sent = fellow.stream.send(packet); !sent) return sent;
+  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(plan.stall);
+  while (checker.seen() == 0) {
+    pollfd waiting = {fellow.socket.get(), POLLIN, 0};
+    if (poll(&waiting, 1, static_cast<int>(limit.count())) == 0)
+      return std::unexpected(
+          Error{ErrorKind::timeout, 0, "open connections", "the server is silent"});
+    bool drained = false;
+    const auto got = fellow.stream.receive(room, drained);
+    if (!got) return std::unexpected(got.error());
+    if (auto taken = checker.take({room.data(), *got}); !taken)
+      return std::unexpected(taken.error());
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<void> open_streams(const FleetPlan& plan, Wire wire, const TlsClients& clients,
+                          std::vector<Fellow>& fleet) {
+  FleetPlan sockets_plan = plan;
+  const bool one_by_one = plan.greet && wire != Wire::plain;
+  sockets_plan.greet = plan.greet && !one_by_one;
+  sockets_plan.count = plan.count - std::min(plan.count, static_cast<unsigned>(fleet.size()));
+  std::vector<Descriptor> sockets;
+  std::vector<char> room(one_by_one ? 256 * 1024 : 0);
+  // In waves: a server may give up a handshake that does not begin.
+  const unsigned wave = wire == Wire::plain ? sockets_plan.count : 1000;
+  for (unsigned left = sockets_plan.count; left != 0;) {
+    sockets_plan.count = std::min(left, wave);
+    left -= sockets_plan.count;
+    if (auto opened = open_fleet(sockets_plan, sockets); !opened) return opened;
+    for (Descriptor& socket : sockets) {
+      auto stream = Stream::open(wire, clients, socket.get(), plan.stall);
+      if (!stream) return std::unexpected(stream.error());
+      fleet.push_back({std::move(socket), std::move(*stream)});
+      if (!one_by_one) continue;
+      const auto index = static_cast<std::uint32_t>(fleet.size() - 1);
+      if (auto greeted = greet(fleet.back(), index, plan, room); !greeted) return greeted;
+    }
+    sockets.clear();
+  }
+  return {};
+}
+
+void abort_streams(std::vector<Fellow>& fleet) noexcept {
+  std::vector<Descriptor> sockets;
+  sockets.reserve(fleet.size());
+  for (Fellow& fellow : fleet) sockets.push_back(std::move(fellow.socket));
+  fleet.clear();
+  abort_fleet(sockets);
+}
+
+Result<void> check_descriptors(unsigned connections, const char* operation) {
+  constexpr unsigned own = 64;  // what a program needs beside its connections
+  const std::uint64_t limit = raise_descriptor_limit();
+  if (connections + own <= limit) return {};
+  return std::unexpected(Error{
+      ErrorKind::exhausted, 0, operation,
+      fmt::format("{} connections, but only {} descriptors are allowed", connections, limit)});
+}
 
 Result<void> open_fleet(const FleetPlan& plan, std::vector<Descriptor>& fleet) {
   return Opening(plan, fleet).run();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bench/load/sockets.hpp>
+#include <bench/load/stream.hpp>
 #include <hawser/base/result.hpp>
 #include <hawser/base/time.hpp>
 
@@ -24,6 +25,19 @@ struct FleetPlan {
   Duration stall = 10s;
 };
 Result<void> open_fleet(const FleetPlan& plan, std::vector<Descriptor>& fleet);
+
+/// A connection and what its packets travel in.
+struct Fellow {
+  Descriptor socket;
+  Stream stream;
+};
+/// The same over any wire; handshakes, and greetings that are not plain, come one after another.
+Result<void> open_streams(const FleetPlan& plan, Wire wire, const TlsClients& clients,
+                          std::vector<Fellow>& fleet);
+void abort_streams(std::vector<Fellow>& fleet) noexcept;
+
+/// Raises the limit of descriptors; exhausted when so many connections do not fit.
+Result<void> check_descriptors(unsigned connections, const char* operation);
 
 /// Closes all with a reset, so that no port is left waiting.
 void abort_fleet(std::vector<Descriptor>& fleet) noexcept;

@@ -13,8 +13,7 @@ namespace hawser::bench {
 namespace {
 
 constexpr int window_milliseconds = 100;
-constexpr Duration quiet = 1ms;           // less CPU time than this in a window is no work
-constexpr unsigned own_descriptors = 64;  // what a program needs beside its connections
+constexpr Duration quiet = 1ms;  // less CPU time than this in a window is no work
 
 constexpr std::size_t longest_greeting = 4096;
 
@@ -23,41 +22,40 @@ double slope(std::uint64_t few, std::uint64_t many, unsigned connections) noexce
   return (static_cast<double>(many) - static_cast<double>(few)) / connections;
 }
 
-/// Waits until the server has nothing left to do: garbage collection, freed buffers.
-Result<void> settle(const IdlePlan& plan) {
-  const Instant end = now() + plan.settle;
-  auto before = cpu_usage(plan.pid);
-  while (before && now() < end) {
-    poll(nullptr, 0, window_milliseconds);
-    const auto after = cpu_usage(plan.pid);
-    if (!after) return std::unexpected(after.error());
-    if (after->total - before->total < quiet) return {};
-    before = after;
-  }
-  if (!before) return std::unexpected(before.error());
-  return {};
-}
-
-Result<void> grow(const IdlePlan& plan, unsigned count, std::vector<Descriptor>& fleet,
-                  MemoryUsage& user, std::uint64_t& kernel) {
+Result<void> grow(const IdlePlan& plan, unsigned count, const TlsClients& clients,
+                  std::vector<Fellow>& fleet, MemoryUsage& user, std::uint64_t& kernel) {
   FleetPlan opening;
   opening.server = plan.server;
   opening.count = count;
   opening.greet = true;
   opening.payload = plan.payload;
   opening.stall = plan.stall;
-  if (auto opened = open_fleet(opening, fleet); !opened) return opened;
-  if (auto settled = settle(plan); !settled) return settled;
-  const auto memory = memory_usage(plan.pid);
-  if (!memory) return std::unexpected(memory.error());
+  if (auto opened = open_streams(opening, plan.wire, clients, fleet); !opened) return opened;
+  if (auto read = quiet_memory(plan.pid, plan.settle, user); !read) return read;
   const auto slab = kernel_memory();
   if (!slab) return std::unexpected(slab.error());
-  user = *memory;
   kernel = *slab;
   return {};
 }
 
 }  // namespace
+
+Result<void> quiet_memory(pid_t pid, Duration settle, MemoryUsage& memory) {
+  const Instant end = now() + settle;
+  auto before = cpu_usage(pid);
+  while (before && now() < end) {
+    poll(nullptr, 0, window_milliseconds);
+    const auto after = cpu_usage(pid);
+    if (!after) return std::unexpected(after.error());
+    if (after->total - before->total < quiet) break;
+    before = after;
+  }
+  if (!before) return std::unexpected(before.error());
+  const auto usage = memory_usage(pid);
+  if (!usage) return std::unexpected(usage.error());
+  memory = *usage;
+  return {};
+}
 
 double IdleResult::bytes_per_connection() const noexcept {
   return slope(at_few.anonymous, at_many.anonymous, many - few);
@@ -82,19 +80,16 @@ Result<IdleResult> run_idle(const IdlePlan& plan) {
               fmt::format("the one packet is at most {} bytes, so that it leaves in one piece",
                           longest_greeting)});
   }
-  const std::uint64_t limit = raise_descriptor_limit();
-  if (plan.many + own_descriptors > limit) {
-    return std::unexpected(Error{
-        ErrorKind::exhausted, 0, "idle",
-        fmt::format("{} connections, but only {} descriptors are allowed", plan.many, limit)});
-  }
+  if (auto enough = check_descriptors(plan.many, "idle"); !enough)
+    return std::unexpected(enough.error());
   IdleResult result;
   result.few = plan.few;
   result.many = plan.many;
-  std::vector<Descriptor> fleet;
-  auto grown = grow(plan, plan.few, fleet, result.at_few, result.kernel_few);
-  if (grown) grown = grow(plan, plan.many, fleet, result.at_many, result.kernel_many);
-  abort_fleet(fleet);
+  const TlsClients clients;
+  std::vector<Fellow> fleet;
+  auto grown = grow(plan, plan.few, clients, fleet, result.at_few, result.kernel_few);
+  if (grown) grown = grow(plan, plan.many, clients, fleet, result.at_many, result.kernel_many);
+  abort_streams(fleet);
   if (!grown) return std::unexpected(grown.error());
   return result;
 }

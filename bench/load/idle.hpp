@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bench/load/sockets.hpp>
+#include <bench/load/stream.hpp>
 #include <bench/load/usage.hpp>
 #include <hawser/base/result.hpp>
 
@@ -13,6 +14,7 @@ namespace hawser::bench {
 struct IdlePlan {
   Endpoint server{};
   pid_t pid = 0;
+  Wire wire = Wire::plain;
   unsigned few = 2000;
   unsigned many = 15000;    ///< above `few`; each takes a descriptor here and one in the server
   std::size_t payload = 4;  ///< of the one packet, in bytes
@@ -36,6 +38,10 @@ struct IdleResult {
   /// did meanwhile.
   double kernel_bytes_per_connection() const noexcept;
 };
+
+/// Waits until the server has nothing left to do (garbage collection, freed buffers), at most
+/// `settle`, and reads its memory.
+Result<void> quiet_memory(pid_t pid, Duration settle, MemoryUsage& memory);
 
 /// Errors: invalid_argument, exhausted (descriptors; the text says how many are allowed), and those
 /// of opening connections.

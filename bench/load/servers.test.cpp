@@ -245,11 +245,11 @@ TEST(TlsServersTest, TheBareTlsLoopEchoesPacketsOfAllSizes) {
     plan.packets = 500;
     plan.warmup = 0ns;
     plan.stall = 20s;
-    plan.tls = true;
+    plan.wire = Wire::tls;
     const auto result = run_closed_loop(plan);
     ASSERT_TRUE(result) << result.error().text() << ", payload " << payload;
     EXPECT_GE(result->packets, 500U);
-    plan.tls = false;  // who speaks no TLS is sent away
+    plan.wire = Wire::plain;  // who speaks no TLS is sent away
     plan.connections = 1;
     EXPECT_FALSE(run_closed_loop(plan)) << payload;
   }

@@ -1,8 +1,10 @@
-// The value through which processes reach a bus, and the supervisor that holds its shards.
+// The value through which processes find a bus, and the supervisor that holds its shards.
 #include <hawser/bus/bus.hpp>
 
 #include <hawser/bus/detail/shard.hpp>
+#include <hawser/bus/detail/store_writer.hpp>
 #include <hawser/process/ref.hpp>
+#include <hawser/process/self.hpp>
 #include <hawser/process/spawn.hpp>
 #include <hawser/process/system.hpp>
 
@@ -10,6 +12,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 namespace hawser::bus {
@@ -17,23 +20,34 @@ namespace {
 std::string shard_name(std::string_view bus, unsigned number) {
   return fmt::format("bus/{}/{}", bus, number);
 }
-
-template <class Request>
-void tell(Pid shard, Request request) {
-  Ref<detail::Shard>(shard).cast(std::move(request));
-}
 }  // namespace
+
+std::uint32_t detail::shard_index(const Destination& to, std::uint32_t count) noexcept {
+  if (count <= 1) return 0;
+  // One shard has all topics, so that a pattern's subscriber needs one subscription and has one
+  // order; and what topics fill, so that a message goes to all of it at once.
+  if (to.kind != Destination::Kind::queue) return count - 1;
+  std::string_view name = to.name;
+  // Beside the queue it serves: a message moves there in one step.
+  if (name.starts_with(dead_letter_prefix)) name.remove_prefix(dead_letter_prefix.size());
+  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(name) % count);
+}
 
 BusStatistics& BusStatistics::operator+=(const BusStatistics& other) noexcept {
   published += other.published;
   delivered += other.delivered;
+  settled += other.settled;
+  redelivered += other.redelivered;
   dropped += other.dropped;
+  expired += other.expired;
+  dead_lettered += other.dead_lettered;
   refused += other.refused;
   topics += other.topics;
   queues += other.queues;
   subscriptions += other.subscriptions;
   waiting_messages += other.waiting_messages;
   waiting_bytes += other.waiting_bytes;
+  unsettled_messages += other.unsettled_messages;
   return *this;
 }
 
@@ -54,30 +68,8 @@ Result<Bus> Bus::find(System& system, std::string_view name) {
             fmt::format("there is no bus \"{}\"; start bus_child(\"{}\") first", name, name)});
 }
 
-Pid Bus::shard_of(const Destination& destination) const noexcept {
-  if (shards_.size() == 1) return shards_.front();
-  const std::size_t hash =
-      std::hash<std::string>{}(destination.name) + static_cast<std::size_t>(destination.kind);
-  return shards_[hash % shards_.size()];
-}
-
-void Bus::publish(const Destination& destination, MessagePtr message, Pid publisher,
-                  std::uint64_t token) const {
-  tell(shard_of(destination), detail::Publish{destination, std::move(message), publisher, token});
-}
-
-void Bus::subscribe(const Destination& destination, SubscriptionId id, std::uint32_t credit,
-                    std::uint64_t token) const {
-  tell(shard_of(destination), detail::Subscribe{destination, id, credit, token});
-}
-
-void Bus::unsubscribe(const Destination& destination, SubscriptionId id, std::uint32_t taken,
-                      std::uint64_t token) const {
-  tell(shard_of(destination), detail::Unsubscribe{destination, id, taken, token});
-}
-
-void Bus::grant(const Destination& destination, SubscriptionId id, std::uint32_t credit) const {
-  tell(shard_of(destination), detail::Grant{destination, id, credit});
+std::size_t Bus::shard_of(const Destination& destination) const noexcept {
+  return detail::shard_index(destination, static_cast<std::uint32_t>(shards_.size()));
 }
 
 ChildSpec bus_child(std::string name, BusOptions options) {
@@ -85,17 +77,33 @@ ChildSpec bus_child(std::string name, BusOptions options) {
   spec.id = "bus/" + name;
   spec.supervisor = true;
   spec.shutdown = Duration::max();
-  spec.start = [name, options, id = spec.id](const StartContext& context) {
+  auto shared = std::make_shared<const BusOptions>(std::move(options));
+  spec.start = [name, shared, id = spec.id](const StartContext& context) {
     // Only here is it known how many schedulers there are.
     const unsigned count = context.scheduler.system().scheduler_count();
     SupervisorOptions children;
+    if (shared->store != nullptr) {
+      ChildSpec writer;
+      writer.id = detail::store_writer_name(name);
+      writer.scheduler = 0;
+      writer.shutdown = 30s;  // what it still has to write
+      writer.start = [shared, writer_id = writer.id](const StartContext& place) -> Result<Pid> {
+        auto spawned = spawn<detail::StoreWriter>(
+            place.scheduler, {.name = writer_id, .parent = place.parent}, shared->store);
+        if (!spawned) return std::unexpected(std::move(spawned.error()));
+        return spawned->pid();
+      };
+      children.children.push_back(std::move(writer));
+    }
     for (unsigned number = 0; number < count; ++number) {
       ChildSpec shard;
       shard.id = shard_name(name, number);
       shard.scheduler = number;
-      shard.start = [options, shard_id = shard.id](const StartContext& place) -> Result<Pid> {
-        auto spawned = spawn<detail::Shard>(place.scheduler,
-                                            {.name = shard_id, .parent = place.parent}, options);
+      shard.start = [name, shared, number, count,
+                     shard_id = shard.id](const StartContext& place) -> Result<Pid> {
+        auto spawned =
+            spawn<detail::Shard>(place.scheduler, {.name = shard_id, .parent = place.parent}, name,
+                                 number, count, shared);
         if (!spawned) return std::unexpected(std::move(spawned.error()));
         return spawned->pid();
       };
@@ -116,6 +124,36 @@ Result<BusStatistics> bus_statistics(System& system, std::string_view name) {
     sums += *one;
   }
   return sums;
+}
+
+Task<Result<BusStatistics>> bus_statistics(std::string name) {
+  const auto bus = Bus::find(self().system(), name);
+  if (!bus) co_return std::unexpected(bus.error());
+  BusStatistics sums;
+  for (const Pid shard : bus->shards()) {
+    const detail::GetStatistics request;
+    const Result<BusStatistics> one = co_await Ref<detail::Shard>(shard).call(request);
+    if (!one) co_return std::unexpected(one.error());
+    sums += *one;
+  }
+  co_return sums;
+}
+
+Result<std::vector<DestinationStatistics>> bus_destinations(System& system, std::string_view name,
+                                                            const Destination& after,
+                                                            std::uint32_t limit) {
+  const auto bus = Bus::find(system, name);
+  if (!bus) return std::unexpected(bus.error());
+  limit = std::clamp<std::uint32_t>(limit, 1, 10'000);
+  std::vector<DestinationStatistics> page;
+  for (const Pid shard : bus->shards()) {
+    auto part = system.call(Ref<detail::Shard>(shard), detail::GetDestinations{after, limit});
+    if (!part) return std::unexpected(part.error());
+    std::ranges::move(*part, std::back_inserter(page));
+  }
+  std::ranges::sort(page, {}, &DestinationStatistics::destination);
+  if (page.size() > limit) page.resize(limit);
+  return page;
 }
 
 }  // namespace hawser::bus

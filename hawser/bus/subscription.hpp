@@ -1,25 +1,31 @@
-// One subscriber's side of a topic or queue: how much it may still be given, and what waits for it.
-// Internal to the bus; belongs to its shard's process.
+// What a process asks of a topic or queue, and what it is given. Public; plain values.
 #pragma once
 
+#include <hawser/base/result.hpp>
 #include <hawser/base/time.hpp>
+#include <hawser/bus/destination.hpp>
 #include <hawser/bus/message.hpp>
-#include <hawser/process/pid.hpp>
 
-#include <compare>
 #include <cstdint>
-#include <deque>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace hawser::bus {
 
-/// Names a subscription: the subscribing process and a number of its choice, unique in it.
-struct SubscriptionId {
-  Pid subscriber;
-  std::uint64_t number = 0;
-  friend bool operator==(const SubscriptionId&, const SubscriptionId&) noexcept = default;
-  friend auto operator<=>(const SubscriptionId&, const SubscriptionId&) noexcept = default;
+/// Which messages a subscription wants. Asked on the bus's threads, several at a time: immutable.
+class MessageFilter {
+ public:
+  MessageFilter() = default;
+  MessageFilter(const MessageFilter&) = delete;
+  MessageFilter& operator=(const MessageFilter&) = delete;
+  virtual ~MessageFilter() = default;
+  virtual bool accepts(const Message& message) const = 0;
+  /// What BusOptions::make_filter makes the same filter of again, after a restart.
+  virtual std::string_view text() const = 0;
 };
+using FilterPtr = std::shared_ptr<const MessageFilter>;
 
 /// What happens when a topic's subscriber is slower than the topic.
 enum class SlowSubscriber : std::uint8_t {
@@ -29,21 +35,99 @@ enum class SlowSubscriber : std::uint8_t {
 };
 
 struct TopicLimits {
-  std::uint32_t waiting_messages = 10'000;            ///< per subscriber, beyond its credit
+  std::uint32_t waiting_messages = 10'000;            ///< per subscriber, beyond its prefetch
   std::uint64_t waiting_bytes = 64ULL * 1024 * 1024;  ///< the same in bytes
   SlowSubscriber slow = SlowSubscriber::end;
 };
 
 /// What happens when a queue is full.
 enum class QueueOverflow : std::uint8_t {
-  reject,       ///< the sender is told (the default: nothing is lost in silence)
-  drop_oldest,  ///< the oldest message makes room and is counted
+  reject,       ///< the sender is told: overloaded
+  drop_oldest,  ///< the oldest that waits makes room and is counted
+  dead_letter,  ///< the oldest that waits goes to the dead-letter queue
+  /// The sender is confirmed, and told to pause meanwhile, only once there is room again. Past
+  /// twice the limits it is refused.
+  block,
 };
 
-struct QueueLimits {
-  std::uint32_t messages = 100'000;            ///< kept until somebody takes them
+struct QueueOptions {
+  std::uint32_t messages = 100'000;            ///< kept, delivered but unsettled ones included
   std::uint64_t bytes = 256ULL * 1024 * 1024;  ///< the same in bytes
   QueueOverflow overflow = QueueOverflow::reject;
+  /// Persistent messages in it are stored, if the bus has a store.
+  bool durable = true;
+  /// How often a message is given out before it goes to the dead-letter queue, at least 1.
+  std::uint32_t deliveries = 7;
+  /// A released message waits so long before it is given out again. At most 24 h.
+  Duration requeue_delay{0};
+  /// No message lives longer, whatever it says itself; zero: no such bound.
+  Duration message_ttl{0};
+  /// The queue that gets what was rejected or could not be delivered; "": dead_letter_prefix and
+  /// the name.
+  std::string dead_letter{};
+  /// Or none: such messages are dropped and counted.
+  bool dead_letters = true;
+  /// What expired goes there too.
+  bool dead_letter_expired = false;
+  /// Without messages, consumers and requests for so long it is forgotten; zero: never. (One that
+  /// was not declared keeps to BusOptions::undeclared_expiry.)
+  Duration expires{0};
+  /// A durable subscription takes one consumer at a time: a second one is refused (already_exists).
+  bool single_consumer = false;
+  friend bool operator==(const QueueOptions&, const QueueOptions&) = default;
+};
+
+/// A subscription as its subscriber wants it.
+struct Subscription {
+  /// A topic or pattern, a queue, or a durable subscription by its name.
+  Destination to{};
+  /// For a durable subscription: what fills it, from its first subscriber on. Empty: it must exist.
+  std::string pattern{};
+  /// For a durable subscription that is new. Its filter (below) decides what is put into it.
+  QueueOptions queue{};
+  /// At most so many deliveries are unsettled at a time; 0 is no bound.
+  std::uint32_t prefetch = 1'024;
+  /// The same in bytes; one message may always be.
+  std::uint64_t prefetch_bytes = 16ULL * 1024 * 1024;
+  FilterPtr filter{};
+  /// Of a queue's exclusive consumers the first has all messages; the others stand by.
+  bool exclusive = false;
+  /// Reads what is in a queue now, takes nothing, and ends.
+  bool browse = false;
+  /// Nothing that this process publishes itself (topics).
+  bool no_local = false;
+  /// Topics: other limits than the bus's.
+  std::optional<TopicLimits> limits{};
+};
+
+/// A message for one subscription. Deliveries of one subscription are numbered 1, 2, 3 …
+struct Delivery {
+  std::uint64_t subscription = 0;  ///< the number the subscriber chose
+  std::uint64_t id = 0;
+  MessagePtr message{};
+  /// How often it has been given out, this time included.
+  std::uint32_t count = 1;
+  /// It may have been seen before: somebody had it and did not settle it.
+  bool redelivered = false;
+};
+
+/// What became of deliveries. For a topic's subscriber and a browser all mean the same: it can take
+/// so many more.
+enum class Outcome : std::uint8_t {
+  accepted,   ///< done with
+  released,   ///< back to its place in the queue, counted as delivered once more
+  unread,     ///< the same, but nobody has seen it: not counted
+  rejected,   ///< to the dead-letter queue
+  discarded,  ///< dropped
+};
+
+/// Deliveries `first` to `last` of a subscription; those of them that are settled already, or were
+/// never made, are passed over.
+struct Settlement {
+  std::uint64_t subscription = 0;
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  Outcome outcome = Outcome::accepted;
 };
 
 }  // namespace hawser::bus

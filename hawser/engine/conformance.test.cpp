@@ -267,6 +267,33 @@ TEST_P(EngineConformance, SetEventsMovesALiveConnection) {
   there.close();
 }
 
+TEST_P(EngineConformance, OptionsOfAnOpenStreamMayBeChanged) {
+  Recorder here, there;
+  connect_pair(here, there);
+  StreamChanges changes;
+  changes.no_delay = false;
+  changes.keep_alive = true;
+  changes.keep_alive_idle = 20s;
+  changes.keep_alive_interval = 5s;
+  changes.keep_alive_probes = 3;
+  changes.user_timeout = 40s;
+  changes.send_buffer = 20'000;
+  changes.receive_buffer = 20'000;
+  const auto changed = server().change_stream(here.id, changes);
+  EXPECT_TRUE(changed) << changed.error().text();
+  changes.keep_alive_idle = 0s;
+  changes.send_buffer = -1;
+  const auto refused = server().change_stream(here.id, changes);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::invalid_argument);
+  EXPECT_NE(refused.error().text().find("keep_alive_idle"), std::string::npos);
+  EXPECT_NE(refused.error().text().find("send_buffer"), std::string::npos);
+  there.send("goes on");
+  ASSERT_TRUE(until([&] { return here.received == "goes on"; }));
+  here.close();
+  there.close();
+}
+
 TEST_P(EngineConformance, APeerThatResetsIsReportedOnceAndNothingFollows) {
   Recorder here, there;
   connect_pair(here, there);

@@ -273,6 +273,7 @@ TEST_P(EngineConformance, StaleIdsAreHarmlessInEveryCall) {
     EXPECT_FALSE(client().release(id));
     EXPECT_FALSE(client().peer(id));
     EXPECT_FALSE(client().local(id));
+    EXPECT_FALSE(client().change_stream(id, {}));
     EXPECT_FALSE(client().send_datagram(id, world->server_address(1), "x"));
   }
   next.send("unharmed");

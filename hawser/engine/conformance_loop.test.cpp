@@ -226,6 +226,31 @@ TEST_P(EngineConformance, InterfacesHaveIndexesBroadcastsLeaveThroughOneOfThem) 
   client().close_now(two->id);
 }
 
+TEST_P(EngineConformance, AGroupIsJoinedOnAnInterfaceWhileTheSocketIsOpen) {
+  const Address group = Address::ipv4({239, 255, 77, 7}, 0);
+  DatagramRecorder here, there;
+  const auto one = server().open_datagram(Address::any_ipv4(0), {}, here);
+  ASSERT_TRUE(one) << one.error().text();
+  const auto two = client().open_datagram(Address::any_ipv4(0), {}, there);
+  ASSERT_TRUE(two) << two.error().text();
+  const auto interfaces = server().interfaces();
+  const auto loopback = std::ranges::find_if(*interfaces, &NetworkInterface::loopback);
+  const auto join = [&](std::uint32_t index) { return server().join_group(one->id, group, index); };
+  const auto nowhere = join(987'654);
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().kind, ErrorKind::not_found) << nowhere.error().text();
+  ASSERT_TRUE(join(loopback->index));
+  EXPECT_TRUE(join(loopback->index)) << "once more is no error";
+  EXPECT_FALSE(server().join_group(one->id, Address::loopback(0), loopback->index));
+  const auto sent = client().send_datagram(two->id, group.with_port(one->bound.port()), "members",
+                                           loopback->index);
+  ASSERT_TRUE(sent) << sent.error().text();
+  EXPECT_TRUE(until([&] { return here.received.size() == 1; }));
+  server().close_now(one->id);
+  EXPECT_FALSE(join(loopback->index)) << "closed";
+  client().close_now(two->id);
+}
+
 TEST_P(EngineConformance, AWatchOfInterfacesIsClosedAsASocketIs) {
   DatagramRecorder events;
   const auto watch = server().watch_interfaces(events);

@@ -101,9 +101,37 @@ struct PeerCredentials {
 
 struct StreamOptions {
   bool no_delay = true;  ///< TCP_NODELAY: small writes leave at once; the engine gathers by turns
-  bool keep_alive = false;  ///< SO_KEEPALIVE with the system's intervals
-  int send_buffer = 0;      ///< SO_SNDBUF in bytes, 0 = the kernel's own tuning
-  int receive_buffer = 0;   ///< SO_RCVBUF in bytes, 0 = the kernel's own tuning
+  /// SO_KEEPALIVE: the kernel asks a silent peer whether it is still there, so that one who only
+  /// receives notices a peer that went without a word. With the defaults after two minutes.
+  bool keep_alive = false;
+  /// Silence before the first question, time between questions, and how many may stay unanswered
+  /// before the connection fails with a timeout. Whole seconds (1 … 32767 s, 1 … 127 questions).
+  Duration keep_alive_idle = 60s;
+  Duration keep_alive_interval = 10s;
+  int keep_alive_probes = 6;
+  /// TCP_USER_TIMEOUT: bytes that the peer does not acknowledge, or has no room for, and questions
+  /// that it does not answer, fail the connection with a timeout after so long (milliseconds); it
+  /// then replaces keep_alive_probes. 0 = the kernel's own patience, about a quarter of an hour.
+  Duration user_timeout = 0s;
+  int send_buffer = 0;     ///< SO_SNDBUF in bytes, 0 = the kernel's own tuning
+  int receive_buffer = 0;  ///< SO_RCVBUF in bytes, 0 = the kernel's own tuning
+
+  /// "name: what is wrong" for each setting that cannot be used.
+  std::vector<std::string> faults() const;
+};
+
+/// What shall be otherwise on a stream that is open; what is not set stays.
+struct StreamChanges {
+  std::optional<bool> no_delay{};
+  std::optional<bool> keep_alive{};
+  std::optional<Duration> keep_alive_idle{};
+  std::optional<Duration> keep_alive_interval{};
+  std::optional<int> keep_alive_probes{};
+  std::optional<Duration> user_timeout{};
+  std::optional<int> send_buffer{};
+  std::optional<int> receive_buffer{};
+
+  std::vector<std::string> faults() const;
 };
 
 struct ListenOptions {
@@ -254,6 +282,10 @@ class Engine : public NativeSocket::Closer {
 
   virtual Result<Address> peer(SocketId id) const = 0;
   virtual Result<Address> local(SocketId id) const = 0;
+  /// Changes options of an open stream: all of them or, on an error, none that follow the one it
+  /// names. What a Unix stream does not have is passed over. Errors: invalid_argument with the
+  /// name of each setting that cannot be used (then nothing was changed), closed.
+  virtual Result<void> change_stream(SocketId id, const StreamChanges& changes) = 0;
   /// Who is at the other end of a connected Unix stream; "unsupported" for all other sockets.
   virtual Result<PeerCredentials> peer_credentials(SocketId id) const = 0;
   /// Sends `bytes` (not empty, at most 1024) on a connected Unix stream, and with them handles of
@@ -281,6 +313,11 @@ class Engine : public NativeSocket::Closer {
   /// (255.255.255.255) or a multicast reaches the hosts of each network. not_found: no such one.
   virtual Result<void> send_datagram(SocketId id, const Address& to, BytesView bytes,
                                      std::uint32_t interface_index = 0) = 0;
+
+  /// Makes the socket a member of a multicast group through one interface; once more is no error.
+  /// Memberships end with their interface or the socket. not_found: no such interface.
+  virtual Result<void> join_group(SocketId id, const Address& group,
+                                  std::uint32_t interface_index) = 0;
 
   /// The machine's interfaces as they are now, by index.
   virtual Result<std::vector<NetworkInterface>> interfaces() = 0;

@@ -19,9 +19,16 @@ namespace {
 constexpr std::size_t class_bytes[2] = {512, 16384};
 }
 
-SendPool::~SendPool() {
-  for (Free*& list : free_) {
-    while (list != nullptr) ::operator delete(std::exchange(list, list->next));
+SendPool::~SendPool() { trim(0); }
+
+void SendPool::trim(std::size_t kept_bytes) noexcept {
+  // The long ones first: a few of them are most of what there is.
+  for (const Class which : {large, small}) {
+    Free*& list = free_[which];
+    while (list != nullptr && idle_bytes_ > kept_bytes) {
+      ::operator delete(std::exchange(list, list->next));
+      idle_bytes_ -= class_bytes[which];
+    }
   }
 }
 

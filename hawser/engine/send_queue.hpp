@@ -27,6 +27,9 @@ class SendPool {
   SendPool& operator=(const SendPool&) = delete;
   ~SendPool();
 
+  /// Gives back to the heap what lies here unused beyond so many bytes.
+  void trim(std::size_t kept_bytes) noexcept;
+
   /// Bytes that lie here unused.
   std::size_t idle_bytes() const noexcept { return idle_bytes_; }
   /// Bytes that queues hold now. The pool must outlive them.

@@ -38,7 +38,7 @@ struct SignalWatch::State {
         continue;
       const auto now = std::chrono::steady_clock::now();
       auto& of_this_kind = last[info.ssi_signo];
-      if (now - of_this_kind < SignalWatch::echo) continue;
+      if (info.ssi_signo != SIGHUP && now - of_this_kind < SignalWatch::echo) continue;
       of_this_kind = now;
       on_signal(static_cast<int>(info.ssi_signo));
     }

@@ -15,7 +15,8 @@ namespace hawser {
 class SignalWatch {
  public:
   /// A signal this close after the same one is taken for the same wish: timeout(1), shells and
-  /// container runtimes signal a program and then its group, and the program sees both.
+  /// container runtimes signal a program and then its group, and the program sees both. Not so
+  /// SIGHUP: a file may have changed between two of them, and reading it once more does no harm.
   static constexpr Duration echo = 100ms;
 
   /// `on_signal(number)` runs on the watch's own thread, one call at a time.

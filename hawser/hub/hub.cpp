@@ -1,17 +1,35 @@
 // The hub's parts in the order in which they need each other.
 #include <hawser/hub/hub.hpp>
 
+#include <hawser/bus/selector.hpp>
+#include <hawser/bus/sqlite_store.hpp>
+#include <hawser/hub/reloader.hpp>
 #include <hawser/net/framing.hpp>
+#include <hawser/net/tls/tls_context.hpp>
 
 #include <utility>
 
 namespace hawser::hub {
+
+std::vector<std::pair<std::string, Address>> HubAddresses::list() const {
+  std::vector<std::pair<std::string, Address>> all;
+  const auto add = [&](const char* name, const std::optional<Address>& address) {
+    if (address) all.emplace_back(name, *address);
+  };
+  add("stomp", stomp);
+  add("stomp-tls", stomp_tls);
+  add("stomp-websocket", stomp_websocket);
+  add("stomp-websocket-tls", stomp_websocket_tls);
+  add("packet", packet);
+  return all;
+}
 
 Next PingEcho::handle_packet(Packet packet) {
   return packet == "ping" ? send("pong") : send(packet);
 }
 
 namespace {
+
 Result<Address> start_server(System& system, const std::string& name, ChildSpec spec) {
   if (auto started = system.start(std::move(spec)); !started)
     return std::unexpected(std::move(started.error()));
@@ -19,19 +37,78 @@ Result<Address> start_server(System& system, const std::string& name, ChildSpec 
   if (!status) return std::unexpected(std::move(status.error()));
   return status->address;
 }
+
+Error wrong(std::string option, std::string what) {
+  return {ErrorKind::invalid_argument, 0, "--" + std::move(option), std::move(what)};
+}
+
+Result<std::optional<TlsServerContext>> make_tls(const HubOptions& options) {
+  const HubTls& files = options.tls;
+  const bool needed = options.stomp_tls || options.stomp_websocket_tls;
+  if (!needed) return std::nullopt;
+  if (files.certificate.empty() || files.key.empty())
+    return std::unexpected(wrong(files.certificate.empty() ? "tls-certificate" : "tls-key",
+                                 "is needed by --stomp-tls and --stomp-websocket-tls"));
+  auto context = TlsServerContext::of_files(files.certificate, files.key, files.client_ca);
+  if (!context) return std::unexpected(std::move(context.error()));
+  return std::optional(std::move(*context));
+}
+
 }  // namespace
 
 Result<HubAddresses> start_hub(System& system, const HubOptions& options) {
-  if (auto bus = system.start(bus::bus_child(options.broker.bus, options.bus)); !bus)
-    return std::unexpected(std::move(bus.error()));
+  auto tls = make_tls(options);
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  std::shared_ptr<AccessList> access;
+  stomp::BrokerOptions broker = options.broker;
+  if (!options.users.empty()) {
+    auto rules = read_access_rules(options.users);
+    if (!rules) return std::unexpected(std::move(rules.error()));
+    access = std::make_shared<AccessList>(std::move(*rules));
+    broker.session.access = access;
+  }
+  bus::BusOptions bus = options.bus;
+  if (bus.store == nullptr) {
+    auto store = bus::open_store(options.data);
+    if (!store) return std::unexpected(std::move(store.error()));
+    bus.store = std::move(*store);
+  }
+  if (!bus.make_filter) bus.make_filter = bus::make_selector;
+  if (auto started = system.start(bus::bus_child(broker.bus, std::move(bus))); !started)
+    return std::unexpected(std::move(started.error()));
+  if (access != nullptr || *tls) {
+    auto reloader = start_reloader(system, {options.users, access, *tls});
+    if (!reloader) return std::unexpected(std::move(reloader.error()));
+  }
+
   HubAddresses addresses;
-  if (options.stomp) {
+  struct Listener {
+    const char* name;
+    const std::optional<std::string>* where;
+    std::optional<Address>* address;
+    bool tls;
+    bool websocket;
+  };
+  for (const auto& [name, where, listens, over_tls, over_websocket] :
+       {Listener{"stomp", &options.stomp, &addresses.stomp, false, false},
+        Listener{"stomp-tls", &options.stomp_tls, &addresses.stomp_tls, true, false},
+        Listener{"stomp-websocket", &options.stomp_websocket, &addresses.stomp_websocket, false,
+                 true},
+        Listener{"stomp-websocket-tls", &options.stomp_websocket_tls,
+                 &addresses.stomp_websocket_tls, true, true}}) {
+    if (!*where) continue;
     ServerOptions server_options = options.stomp_server;
-    server_options.listen = *options.stomp;
-    auto address = start_server(system, "stomp",
-                                stomp::broker_server("stomp", server_options, options.broker));
+    server_options.listen = **where;
+    if (over_tls) server_options.transports.push_back(tls_server(**tls));
+    if (over_websocket) {
+      auto websocket = stomp::broker_websocket(options.websocket, broker.session.versions);
+      if (!websocket) return std::unexpected(std::move(websocket.error()));
+      server_options.transports.push_back(std::move(*websocket));
+    }
+    auto address =
+        start_server(system, name, stomp::broker_server(name, std::move(server_options), broker));
     if (!address) return std::unexpected(std::move(address.error()));
-    addresses.stomp = std::move(*address);
+    *listens = std::move(*address);
   }
   if (options.packet) {
     ServerOptions server_options = options.packet_server;

@@ -1,4 +1,5 @@
 // What clients of one kind share.
+#include <hawser/base/faults.hpp>
 #include <hawser/net/client.hpp>
 
 #include <fmt/format.h>
@@ -11,9 +12,7 @@ namespace hawser::detail {
 Result<std::shared_ptr<ConnectionGroup>> client_group(Scheduler& scheduler, const std::string& name,
                                                       const ClientOptions& options) {
   auto faults = options.faults();
-  if (!faults.empty())
-    return std::unexpected(Error{ErrorKind::invalid_argument, 0, fmt::format("client '{}'", name),
-                                 fmt::format("{}", fmt::join(faults, "; "))});
+  if (!faults.empty()) return std::unexpected(faulty(fmt::format("client '{}'", name), faults));
   ConnectionGroup::Parts parts{.name = name, .framing = options.framing};
   parts.options = options.connection;
   parts.counters = std::make_shared<ConnectionCounters>();

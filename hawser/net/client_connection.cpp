@@ -4,6 +4,7 @@
 #include <hawser/base/check.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/base/quantity.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/send.hpp>
@@ -111,9 +112,9 @@ void Client::stand() {
   // What handle_connect sends goes first, then what has been waiting.
   if (client_options_.queue_waits_for_handler) divert(divert_closed);
   const std::uint32_t attempts = std::exchange(attempt_, 0U);
-  if (attempts > 1)
-    scheduler().log().info(label(),
-                           fmt::format("connected to {} at attempt {}", target_->text(), attempts));
+  tell_state(attempts > 1 ? LogLevel::info : LogLevel::debug, {}, attempts, [&] {
+    return fmt::format("connected to {} at attempt {}", target_->text(), attempts);
+  });
   change(ClientState::connected, {}, {});
   if (stopping() || is_losing_) return;
   send_around_queue([this] { deliver_connect(); });
@@ -213,10 +214,23 @@ void Client::change(ClientState state, const Reason& reason, Duration wait) {
   change.wait = wait;
   change.attempt = attempt_;
   for (const Pid watcher : watchers_) send_info(watcher, change);
-  if (state == ClientState::waiting && attempt_ <= 1)
-    scheduler().log().info(label(), fmt::format("no connection to {}: {}; next attempt in {}",
-                                                change.target, reason.text(), duration_text(wait)));
+  if (state == ClientState::waiting)
+    tell_state(attempt_ <= 1 ? LogLevel::info : LogLevel::debug, wait, attempt_, [&] {
+      return fmt::format("no connection to {}: {}; next attempt in {}", change.target,
+                         reason.text(), duration_text(wait));
+    });
+  if (state == ClientState::connecting)
+    tell_state(LogLevel::debug, {}, attempt_,
+               [&] { return fmt::format("connecting to {}", change.target); });
   deliver_state(change);
+}
+
+void Client::tell_state(LogLevel level, Duration wait, std::uint32_t attempt,
+                        const TelemetryEvent::Words& words) const {
+  Telemetry& telemetry = scheduler().telemetry();
+  if (!telemetry.wants(level)) return;
+  telemetry.raise(trace_point::client_state, level, scheduler().now(), pid(), label(),
+                  {{"attempt", attempt}, {"wait_ns", wait.count()}}, words);
 }
 
 void Client::handle_cast(WatchClient message) {

@@ -70,6 +70,8 @@ class Client : public Connection, private detail::Dialing::Owner {
   void attempt_failed(const Reason& reason);
   void wait_or_end(const Reason& reason);
   void change(ClientState state, const Reason& reason, Duration wait);
+  void tell_state(LogLevel level, Duration wait, std::uint32_t attempt,
+                  const TelemetryEvent::Words& words) const;
 
   ClientOptions client_options_;
   ReconnectPolicy policy_;

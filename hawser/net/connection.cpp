@@ -5,6 +5,8 @@
 #include <hawser/base/log.hpp>
 #include <hawser/net/detail/answer_batch.hpp>
 #include <hawser/net/detail/connection_rare.hpp>
+#include <hawser/net/detail/file_transfer.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
 
@@ -48,6 +50,7 @@ Result<void> Connection::attach(NativeSocket socket) {
 }
 
 void Connection::begin() {
+  tell(trace_point::connection_started, {});
   if (group_->transports().empty()) {
     stand();
     return;
@@ -71,6 +74,9 @@ void Connection::begin_receiving() {
   if (stopping()) return;
   group_->counters().started.add();
   started_ = true;
+  const bool plain = group_->transports().empty();
+  tell(trace_point::connection_ready,
+       {{"handshake_ns", plain ? 0 : (scheduler().now() - packet_begun_).count()}});
   if (credit_ == 0) hold(hold_credit);
   if (options().idle_timeout > Duration::zero())
     arm_deadline(scheduler().now() + options().idle_timeout);
@@ -302,6 +308,13 @@ Result<Address> Connection::peer() const {
   return group_->scheduler().engine().peer(socket_);
 }
 Result<Address> Connection::local() const { return scheduler().engine().local(socket_); }
+Result<PeerCredentials> Connection::peer_credentials() const {
+  return scheduler().engine().peer_credentials(socket_);
+}
+Result<void> Connection::change_socket(const StreamChanges& changes) {
+  return scheduler().engine().change_stream(socket_, changes);
+}
+void Connection::uncount() { group_->uncount(*this); }
 std::size_t Connection::unsent() const {
   return scheduler().engine().unsent(socket_) + (stack_ == nullptr ? 0 : stack_->staged());
 }
@@ -345,6 +358,7 @@ void Connection::release_resources(const Reason& reason) noexcept {
   if (rare_ != nullptr) {
     rare_->receipts.clear();  // whoever waited learns it from the end of the process
     rare_->receiver = nullptr;
+    rare_->file.reset();
   }
   if (!attached_) {
     if (rare_ != nullptr) rare_->waiting.clear();
@@ -355,6 +369,7 @@ void Connection::release_resources(const Reason& reason) noexcept {
     group_->counters().ended[static_cast<std::size_t>(reason.kind())].add();
   } else if (begun_) {
     group_->counters().not_started.add();  // of one that ends inside its spawn the spawner knows
+    group_->counters().handshake_failed.add();
   }
   log_end(reason);
   close_socket(reason);
@@ -401,6 +416,7 @@ void Connection::detach(const Reason& reason) {
           std::unexpected(Error{ErrorKind::closed, 0, "receive", reason.text()}));
     const Error lost{ErrorKind::closed, 0, "send",
                      "the connection was lost before the packet was written: " + reason.text()};
+    if (const auto file = std::exchange(rare_->file, nullptr)) file->done(std::unexpected(lost));
     while (!rare_->receipts.empty()) {
       auto done = std::move(rare_->receipts.front().done);
       rare_->receipts.pop_front();
@@ -416,19 +432,38 @@ void Connection::detach(const Reason& reason) {
 }
 
 void Connection::log_end(const Reason& reason) const {
+  // What is out of the ordinary goes to the log of a program that runs as usual; a crash has a
+  // report of its own.
+  LogLevel level = LogLevel::debug;
   switch (reason.kind()) {
     case Reason::Kind::timeout:
     case Reason::Kind::protocol_error:
     case Reason::Kind::overloaded:
     case Reason::Kind::failed:
+      level = LogLevel::info;
       break;
     default:
-      return;  // nothing out of the ordinary, or a crash, which has a report of its own
+      break;
   }
-  auto& log = scheduler().log();
-  if (log.enabled(LogLevel::info))
-    log.info(group_->name(), fmt::format("connection {} from {} ended: {}", pid().text(),
-                                         peer().value_or(Address{}).text(), reason.text()));
+  Telemetry& telemetry = group_->scheduler().telemetry();
+  if (!telemetry.wants(level)) [[likely]]
+    return;
+  const std::int64_t age = statistics().age.count();
+  if (!started_) tell(trace_point::connection_handshake_failed, {{"age_ns", age}});
+  const auto figure = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+  telemetry.raise(trace_point::connection_ended, level, group_->scheduler().now(), pid(),
+                  group_->name(),
+                  {{"age_ns", age},
+                   {"packets_in", figure(packets_in_)},
+                   {"packets_out", figure(packets_out_)},
+                   {"bytes_in", figure(bytes_in_)},
+                   {"bytes_out", figure(bytes_out_)},
+                   {"unsent", figure(unsent())},
+                   {"reason", static_cast<std::int64_t>(reason.kind())}},
+                  [&] {
+                    return fmt::format("connection {} from {} ended: {}", pid().text(),
+                                       peer().value_or(Address{}).text(), reason.text());
+                  });
 }
 
 }  // namespace hawser

@@ -21,16 +21,22 @@
 #include <hawser/net/packet.hpp>
 #include <hawser/process/call.hpp>
 #include <hawser/process/process.hpp>
+#include <hawser/process/telemetry.hpp>
 #include <hawser/process/timer_wheel.hpp>
 #include <hawser/process/type_name.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
 
 namespace hawser {
+
+namespace detail {
+class FileTransfer;
+}
 
 class Connection : public Process,
                    private StreamEvents,
@@ -59,6 +65,16 @@ class Connection : public Process,
   SendAwaiter write(BytesView packet) {
     return {*this, Payload(packet), SendAwaiter::Until::written};
   }
+
+  /// Sends a file, or a part of one, without holding more than half a megabyte of it; as plain
+  /// bytes without a frame of ours (FileToSend::head goes in front). While it leaves, no packet is
+  /// handled, and what is sent comes behind it. `done` is called once: when the kernel has taken
+  /// the last byte, or with the error for which nothing of the file was sent (not_found, overloaded
+  /// when packets wait or another file is on its way, unsupported through transports that keep
+  /// packets, closed). A file that becomes shorter while it is sent ends the connection by a reset.
+  void send_file(FileToSend file, detail::WriteDone done);
+  /// co_await connection.send_file(…): the same, and waits until it is done.
+  FileAwaiter send_file(FileToSend file) { return {*this, std::move(file)}; }
 
   /// Our half-close: what is queued is sent, then the peer sees the end of our bytes. Receiving
   /// goes on; sending after this is an error (from a callback: a crash). Packets that wait for the
@@ -105,10 +121,18 @@ class Connection : public Process,
   /// The peer's address; behind a proxy that tells, the one it tells.
   Result<Address> peer() const;
   Result<Address> local() const;
+  /// Who is at the other end of a Unix socket; unsupported for all others.
+  Result<PeerCredentials> peer_credentials() const;
   /// Bytes that were sent and that the kernel has not taken.
   std::size_t unsent() const;
   ConnectionInfo info() const;
   const ConnectionOptions& options() const noexcept { return group_->options(); }
+  /// Changes options of the socket: at once, all that can be or none (see Engine::change_stream).
+  Result<void> change_socket(const StreamChanges& changes);
+  /// No longer counts against the server's max_connections, for one that merely waits (a long
+  /// poller, say): somebody else may come in for it. It is listed and drained as ever. Once is
+  /// enough, and for good; without a limit this does nothing.
+  void uncount();
   /// Gives back all memory that an idle connection does not need; `keep().hibernate()` does the
   /// same when the callback is over.
   void hibernate();
@@ -122,6 +146,7 @@ class Connection : public Process,
   Next handle_cast(SendPacket message);
   void handle_call(OfferPacket request, From<bool> from);
   void handle_call(WritePacket request, From<bool> from);
+  void handle_call(SendFile request, From<bool> from);
   ConnectionInfo handle_call(GetConnectionInfo) const { return info(); }
 
   // ---- used by the net layer
@@ -159,6 +184,9 @@ class Connection : public Process,
   /// The peer has read enough that the queue fell from the high-water mark to the low one.
   virtual bool handles_drained() const noexcept = 0;
   virtual void deliver_drained() = 0;
+  /// packet_timeout has passed; these are the bytes of the unfinished packet that have come.
+  virtual bool handles_packet_timeout() const noexcept = 0;
+  virtual void deliver_packet_timeout(BytesView partial) = 0;
   /// A transport that was pushed is through its handshake.
   virtual void deliver_upgrade() = 0;
   /// The packets that activate() allowed have been handled.
@@ -193,6 +221,7 @@ class Connection : public Process,
     divert_slow = 1,       // the peer reads too slowly, and the policy is to drop
     divert_handshake = 2,  // a transport that was pushed is not through
     divert_away = 4,       // a client without its server
+    divert_file = 16,      // a file is on its way
     divert_closed = 8,     // a client's handler has not opened the queue; its answers to packets,
                            // which are the protocol's, go all the same
   };
@@ -247,6 +276,7 @@ class Connection : public Process,
     hold_turn = 4,        // its turn is over; a message to itself continues
     hold_credit = 8,      // passive, until more packets are asked for
     hold_transport = 16,  // for the rest of a callback: a transport waits to be put on top
+    hold_file = 64,       // until a file has left
     hold_over = 32,       // the connection is lost, and a client will make another
   };
 
@@ -267,6 +297,7 @@ class Connection : public Process,
   SendQueue* outgoing() const;
   void close_socket(const Reason& reason) noexcept;
   void log_end(const Reason& reason) const;
+  void tell(const TracePoint& point, std::initializer_list<Measure> measures) const;
   Rare& rare();
 
   // transports (connection_transports.cpp)
@@ -293,7 +324,8 @@ class Connection : public Process,
   bool over() const noexcept { return stopping() || (held_ & hold_over) != 0; }
   void receive(BytesView bytes);
   void receive_rest_of_packet(BytesView bytes);
-  void deliver_packets(BytesView bytes, Cut cut, bool kept);
+  void deliver_packets(BytesView bytes, const Cut& cut, bool kept);
+  void leave_uncut(BytesView bytes, const Cut& cut, bool kept);
   Duration deliver_one(Packet packet);
   void deliver_kept();
   void keep(BytesView bytes, bool kept);
@@ -302,6 +334,7 @@ class Connection : public Process,
 
   // packets out (connection_sending.cpp)
   void transmit(Next& next);
+  void trace_answer(Next& next);
   template <class Bytes>
   Result<void> transmit_one(const Bytes& packet, detail::WriteDone* done);
   template <class Bytes>
@@ -310,7 +343,7 @@ class Connection : public Process,
   Result<void> transmit_diverted(Payload packet, detail::WriteDone* done);
   void divert_answer(Next& next);
   void send_rest() noexcept;
-  Result<void> encode_one(Next::Outgoing& outgoing, SendQueue& queue) const;
+  Result<void> encode_one(const Next::Outgoing& outgoing, SendQueue& queue) const;
   SendQueue* open_queue();
   void queued(std::size_t before, SendQueue& queue, std::uint64_t packets);
   void settle_sent(std::size_t before, SendQueue& queue, std::uint64_t packets);
@@ -323,6 +356,12 @@ class Connection : public Process,
   void resolve_receipts();
   void watch_unsent();
   std::uint64_t bytes_gone() const;
+
+  // files out (connection_files.cpp)
+  bool sends_file() const noexcept;
+  void read_file();
+  void file_read(detail::FileTransfer& transfer);
+  void end_file();
 
   // deadlines (connection_deadlines.cpp)
   void fire() override;

@@ -77,12 +77,25 @@ void SendAwaiter::await_suspend(std::coroutine_handle<> coroutine) {
   };
   if (until_ == Until::room) {
     if (connection_.batch_ != nullptr) connection_.batch_->settle();  // for bytes_out_
+    if (connection_.stack_ != nullptr) connection_.stack_->settle_wire();
     const std::uint64_t room = connection_.options().low_water;
     const std::uint64_t all = connection_.bytes_out_;
     connection_.add_receipt(all > room ? all - room : 0, std::move(done));
     return;
   }
   connection_.write_packet(packet_, std::move(done));  // may resume at once: last
+}
+
+void FileAwaiter::await_suspend(std::coroutine_handle<> coroutine) {
+  waiter_.enlist(connection_, coroutine, this);
+  connection_.send_file(
+      std::move(file_),  // may resume at once: last
+      [process = static_cast<Process*>(&connection_), id = waiter_.id()](Result<void> written) {
+        Waiter* waiter = process->find_waiter(id);
+        if (waiter == nullptr) return;
+        static_cast<FileAwaiter*>(waiter->context())->result_ = std::move(written);
+        waiter->resume();
+      });
 }
 
 }  // namespace hawser

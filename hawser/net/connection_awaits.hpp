@@ -5,12 +5,14 @@
 #include <hawser/base/bytes.hpp>
 #include <hawser/base/result.hpp>
 #include <hawser/base/time.hpp>
+#include <hawser/net/file_to_send.hpp>
 #include <hawser/process/process.hpp>
 #include <hawser/process/timer_wheel.hpp>
 
 #include <coroutine>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace hawser {
 
@@ -56,6 +58,25 @@ class [[nodiscard]] SendAwaiter final {
   Connection& connection_;
   Payload packet_;
   Until until_;
+  Waiter waiter_;
+  Result<void> result_;
+};
+
+/// See Connection::send_file().
+class [[nodiscard]] FileAwaiter final {
+ public:
+  FileAwaiter(Connection& connection, FileToSend file) noexcept
+      : connection_(connection), file_(std::move(file)) {}
+  FileAwaiter(const FileAwaiter&) = delete;
+  FileAwaiter& operator=(const FileAwaiter&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> coroutine);
+  Result<void> await_resume() { return std::move(result_); }
+
+ private:
+  Connection& connection_;
+  FileToSend file_;
   Waiter waiter_;
   Result<void> result_;
 };

@@ -27,7 +27,8 @@ struct alignas(64) ConnectionCounters {
   static constexpr std::size_t reason_kinds = static_cast<std::size_t>(Reason::Kind::custom) + 1;
 
   Counter started;
-  Counter not_started;  ///< init ended it, or there was no room for one more process
+  Counter not_started;       ///< init ended it, or there was no room for one more process
+  Counter handshake_failed;  ///< of those: ended before all transports were ready
   std::array<Counter, reason_kinds> ended;  ///< by Reason::Kind
   Counter packets_in;
   Counter packets_out;

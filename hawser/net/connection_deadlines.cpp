@@ -38,13 +38,24 @@ void Connection::fire() {
 
   if (limits.packet_timeout > Duration::zero() && packet_unfinished()) {
     const Instant due = packet_begun_ + limits.packet_timeout;
-    if (due <= now) {
+    if (due <= now && !handles_packet_timeout()) {
       end(fmt::format("packet_timeout: a packet was not finished within {} s",
                       in_seconds(limits.packet_timeout)),
           false);
       return;
     }
-    next = std::min(next, due);
+    if (due <= now) {
+      // The handler decides: what it does not end gets its time anew. The bytes stay, or what
+      // comes later would be read as the beginning of another packet.
+      packet_begun_ = now;
+      Scheduler& home = scheduler();
+      const Pid self = pid();
+      run_callback("handle_packet_timeout", [this] { deliver_packet_timeout(kept_); });
+      if (home.find(self) != this || over()) return;
+      if (packet_unfinished()) next = std::min(next, packet_begun_ + limits.packet_timeout);
+    } else {
+      next = std::min(next, due);
+    }
   }
 
   const std::size_t waiting = scheduler().engine().unsent(socket_);

@@ -25,6 +25,10 @@ class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
     group_.scheduler_.engine().close_now(socket_);
     group_.give_back(counted_);
   }
+  /// The group goes first: the engine, by itself, still sends what is queued and waits for the end.
+  void leave_to_engine() {
+    group_.scheduler_.engine().close(socket_, CloseMode::graceful, deadline_);
+  }
   void place_at(std::list<std::unique_ptr<Lingering>>::iterator place) noexcept { place_ = place; }
 
  private:
@@ -55,7 +59,9 @@ class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
 ConnectionGroup::ConnectionGroup(Scheduler& scheduler, Pid owner, Parts parts)
     : scheduler_(scheduler), owner_(owner), parts_(std::move(parts)) {}
 
-ConnectionGroup::~ConnectionGroup() = default;
+ConnectionGroup::~ConnectionGroup() {
+  for (const auto& each : lingering_) each->leave_to_engine();
+}
 
 void ConnectionGroup::for_each(const std::function<void(Connection&)>& visit) const {
   for (Connection* each = first_; each != nullptr;) {

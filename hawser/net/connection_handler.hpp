@@ -13,6 +13,11 @@
 //                                                                 through its handshake
 //   handle_passive()                   -> void | Next             the packets that activate(N)
 //                                                                 allowed have been handled
+//   handle_packet_timeout(BytesView)   -> void | Next             packet_timeout has passed: the
+//                                                                 bytes there are of the packet.
+//                                                                 Unless it stops, the rest gets
+//                                                                 its time anew; without this
+//                                                                 callback the connection ends
 // A handler without handle_packet is one that only receives in its tasks (passive.hpp).
 // Every callback may answer send(…), also init: that is a greeting.
 #pragma once
@@ -44,6 +49,9 @@ concept HasUpgrade = requires(H& handler) { handler.handle_upgrade(); };
 template <class H>
 concept HasPassive = requires(H& handler) { handler.handle_passive(); };
 template <class H>
+concept HasPacketTimeout =
+    requires(H& handler, BytesView partial) { handler.handle_packet_timeout(partial); };
+template <class H>
 concept HasEnd = requires(H& handler) { handler.handle_end(); };
 
 /// `Kind` is Connection (accepted), or what gets its socket by itself (dialed, client).
@@ -72,7 +80,7 @@ class HandlerConnection : public HandlerProcess<H, Make, Kind> {
   void initialise() override { this->begin_kind(); }
   void make_handler() override { Base::initialise(); }
   /// As inside spawn: a handler whose init failed or declined is not asked to say goodbye.
-  void terminate_handler(const Reason& reason) override {
+  void terminate_handler(Reason& reason) override {
     if (this->made()) Base::terminate_handler(reason);
   }
   bool ends_in_its_own_time() const noexcept override {
@@ -104,6 +112,12 @@ class HandlerConnection : public HandlerProcess<H, Make, Kind> {
   bool handles_end() const noexcept override { return HasEnd<H>; }
   void deliver_end() override {
     if constexpr (HasEnd<H>) detail::carry_out(*this, [&] { return this->hosted().handle_end(); });
+  }
+
+  bool handles_packet_timeout() const noexcept override { return HasPacketTimeout<H>; }
+  void deliver_packet_timeout(BytesView partial) override {
+    if constexpr (HasPacketTimeout<H>)
+      detail::carry_out(*this, [&] { return this->hosted().handle_packet_timeout(partial); });
   }
 
   void deliver_upgrade() override {

@@ -5,6 +5,7 @@
 #include <hawser/base/bytes.hpp>
 #include <hawser/base/time.hpp>
 #include <hawser/engine/address.hpp>
+#include <hawser/net/file_to_send.hpp>
 #include <hawser/process/pid.hpp>
 
 #include <cstddef>
@@ -48,6 +49,12 @@ struct OfferPacket {
 struct WritePacket {
   explicit WritePacket(Payload bytes) : packet(std::move(bytes)) {}
   Payload packet;
+  using Reply = bool;
+};
+/// call: answered when the file has left, or with the error for which nothing of it was sent.
+struct SendFile {
+  explicit SendFile(FileToSend what) : file(std::move(what)) {}
+  FileToSend file;
   using Reply = bool;
 };
 /// call of Ref<Connection>.

@@ -85,7 +85,7 @@ void Connection::receive_rest_of_packet(BytesView bytes) {
 }
 
 /// `kept`: the bytes lie in kept_ and `cut` is the first of them.
-void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
+void Connection::deliver_packets(BytesView bytes, const Cut& cut, bool kept) {
   Duration timeout = Duration::max();  // the last packet's answer counts, as if each came alone
   std::uint64_t packets = 0;
   bool pushed = false;
@@ -95,11 +95,16 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
       options().packets_per_turn -
       (whole_turn ? std::min(turn_packets_, options().packets_per_turn - 1) : 0U);
   AnswerBatch batch(*this);
+  BytesView packet;
+  bool whole = cut.kind == Cut::Kind::packet;
+  if (whole) {
+    packet = bytes.substr(cut.offset, cut.size);
+    bytes.remove_prefix(cut.consumed);
+  }
   for (;;) {
-    if (cut.kind == Cut::Kind::packet) [[likely]] {
+    if (whole) [[likely]] {
       ++packets;
-      timeout = deliver_one(Packet(bytes.substr(cut.offset, cut.size)));
-      bytes.remove_prefix(cut.consumed);
+      timeout = deliver_one(Packet(packet));
       if (over()) break;
       if (held_ != 0 || packets == limit) [[unlikely]] {
         if ((held_ & hold_transport) != 0) {
@@ -115,15 +120,19 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
         keep(bytes, kept);
         break;
       }
-      cut = framing().cut(bytes);
+      if (framing().take(bytes, packet)) [[likely]]
+        continue;
+      const Cut next = framing().cut(bytes);
+      whole = next.kind == Cut::Kind::packet;
+      if (!whole) {
+        leave_uncut(bytes, next, kept);
+        break;
+      }
+      packet = bytes.substr(next.offset, next.size);
+      bytes.remove_prefix(next.consumed);
       continue;
     }
-    if (cut.kind == Cut::Kind::need_more) {
-      keep(bytes, kept);
-      await_rest(cut);
-    } else {
-      give_up(Reason::protocol_error(framing().fault(bytes)), false);
-    }
+    leave_uncut(bytes, cut, kept);
     break;
   }
   packets_in_ += packets;
@@ -140,8 +149,20 @@ void Connection::deliver_packets(BytesView bytes, Cut cut, bool kept) {
     hibernate();
 }
 
+/// There is no whole packet in `bytes`, and `cut` says why.
+void Connection::leave_uncut(BytesView bytes, const Cut& cut, bool kept) {
+  if (cut.kind == Cut::Kind::need_more) {
+    keep(bytes, kept);
+    await_rest(cut);
+  } else {
+    give_up(Reason::protocol_error(framing().fault(bytes)), false);
+  }
+}
+
 /// One packet to the handler, or to the task that waits for it.
 Duration Connection::deliver_one(Packet packet) {
+  if (traced()) [[unlikely]]
+    trace_packet(TraceKind::packet_in, packet);
   if (credit_ == ConnectionOptions::unlimited) [[likely]] {
     delivering_ = true;
     const Duration timeout = deliver_packet(packet);

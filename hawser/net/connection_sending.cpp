@@ -4,6 +4,7 @@
 #include <hawser/base/log.hpp>
 #include <hawser/net/detail/answer_batch.hpp>
 #include <hawser/net/detail/connection_rare.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/scheduler.hpp>
 
 #include <fmt/format.h>
@@ -22,13 +23,19 @@ Error nothing_can_be_sent() {
 }
 Payload payload_of(BytesView bytes) { return Payload(bytes); }
 const Payload& payload_of(const Payload& payload) { return payload; }
+BytesView view_of(BytesView bytes) { return bytes; }
+BytesView view_of(const Payload& payload) { return payload.view(); }
 }  // namespace
 
 // ---- answers
 // ------------------------------------------------------------------------------------------
 
 Duration Connection::take_answer(Next&& next) {
-  if (next.sends()) transmit(next);
+  if (next.sends()) {
+    if (traced()) [[unlikely]]
+      trace_answer(next);
+    transmit(next);
+  }
   if (next.hibernates()) [[unlikely]]
     hibernate_ = true;
   if (next.stops()) [[unlikely]] {
@@ -89,7 +96,7 @@ void Connection::settle_sent(std::size_t before, SendQueue& queue, std::uint64_t
   stack_->flush();
 }
 
-Result<void> Connection::encode_one(Next::Outgoing& outgoing, SendQueue& queue) const {
+Result<void> Connection::encode_one(const Next::Outgoing& outgoing, SendQueue& queue) const {
   if (const auto* text = std::get_if<std::string>(&outgoing))
     return framing().encode(BytesView(*text), queue);
   if (const auto* borrowed = std::get_if<BytesView>(&outgoing))
@@ -105,6 +112,13 @@ void Connection::transmit(Next& next) {
   if (sending_ended_) throw std::logic_error("a packet was sent after end_sending()");
   if (diverts()) [[unlikely]] {
     divert_answer(next);
+    return;
+  }
+  if (batch_ != nullptr && next.only_outgoing() != nullptr) [[likely]] {
+    const Result<void> encoded = encode_one(*next.only_outgoing(), batch_->queue());
+    if (!encoded) [[unlikely]]
+      throw std::length_error(encoded.error().detail);
+    batch_->added(1);
     return;
   }
   SendQueue* queue = open_queue();
@@ -153,9 +167,12 @@ Result<void> Connection::append_one(const Bytes& packet, detail::WriteDone* done
   const std::size_t before = queue->size();
   auto encoded = framing().encode(packet, *queue);
   if (!encoded) return encoded;
+  if (traced()) [[unlikely]]
+    trace_packet(TraceKind::packet_out, view_of(packet));
   queued(before, *queue, 1);
   if (done != nullptr) {
     if (batch_ != nullptr) batch_->settle();  // so that bytes_out_ is up to date
+    if (stack_ != nullptr) stack_->settle_wire();
     add_receipt(bytes_out_, std::move(*done));
   }
   return {};
@@ -175,7 +192,7 @@ void Connection::write_packet(const Payload& packet, detail::WriteDone done) {
 // ---------------------------------------------------------------------------------
 
 Connection::WaitingLimits Connection::waiting_limits() const noexcept {
-  if ((diverted_ & divert_handshake) != 0)
+  if ((diverted_ & (divert_handshake | divert_file)) != 0)
     return {SIZE_MAX, options().send_limit, QueueOverflow::reject, "send_limit"};
   return {options().slow_packets, options().send_limit,
           options().slow_peer == SlowPeer::drop_oldest ? QueueOverflow::drop_oldest
@@ -283,6 +300,7 @@ void Connection::sent(std::size_t before, std::size_t after, std::uint64_t packe
   if (options().slow_peer != SlowPeer::wait) divert(divert_slow);
   if ((held_ & hold_high_water) == 0) {
     group_->counters().pauses.add();
+    tell(trace_point::connection_paused, {{"unsent", static_cast<std::int64_t>(after)}});
     hold(hold_high_water);
     watch_unsent();
   }

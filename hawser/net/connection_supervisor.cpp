@@ -1,8 +1,8 @@
 // Starting, listing and draining connections.
 #include <hawser/net/connection_supervisor.hpp>
 
-#include <hawser/base/log.hpp>
 #include <hawser/net/server_monitor.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/self.hpp>
 
 #include <fmt/format.h>
@@ -53,6 +53,15 @@ void ConnectionSupervisor::handle_cast(SettingsChanged) {
   groups_.begin(scheduler, self().pid(), std::move(parts));
 }
 
+void ConnectionSupervisor::raise(const TracePoint& point, LogLevel level,
+                                 std::initializer_list<Measure> measures,
+                                 const TelemetryEvent::Words& words) const {
+  Scheduler& scheduler = self().process().scheduler();
+  if (!scheduler.telemetry().wants(level)) return;
+  scheduler.telemetry().raise(point, level, scheduler.now(), self().pid(), server_->name, measures,
+                              words);
+}
+
 template <class Message>
 void ConnectionSupervisor::tell_monitor(Message message) const {
   Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor)).cast(std::move(message));
@@ -61,7 +70,9 @@ void ConnectionSupervisor::tell_monitor(Message message) const {
 void ConnectionSupervisor::handle_cast(StartConnection message) {
   if (draining_) return;  // socket and permit go with the message
   message.permit.pass_on();
-  SpawnOptions spawn{.parent = self().pid(), .mailbox = settings_.mailbox};
+  SpawnOptions spawn{.parent = self().pid(),
+                     .mailbox = settings_.mailbox,
+                     .report_crashes = server_->options.crash_reports};
   if (server_->options.name_connections)
     spawn.name =
         fmt::format("{}/{}.{}", server_->name, self().process().scheduler().number(), ++named_);
@@ -88,9 +99,11 @@ void ConnectionSupervisor::report_not_started(const Error& error) {
   ++unreported_;
   if (self().now() < next_report_) return;
   next_report_ = self().now() + report_interval;
-  self().log().warning(server_->name,
-                       fmt::format("a connection could not start: {} ({} since the last such line)",
-                                   error.text(), std::exchange(unreported_, 0U)));
+  const std::uint64_t times = std::exchange(unreported_, 0U);
+  raise(trace_point::connections_not_started, LogLevel::warning, {}, [&] {
+    return fmt::format("a connection could not start: {} ({} since the last such line)",
+                       error.text(), times);
+  });
 }
 
 // ---- listing
@@ -144,10 +157,12 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
     return;
   }
   if (!groups_.empty()) {
-    self().log().info(server_->name,
-                      fmt::format("draining {} connections for at most {} s",
-                                  groups_.size() + groups_.lingering(),
-                                  std::chrono::duration<double>(message.deadline).count()));
+    const std::size_t there = groups_.size() + groups_.lingering();
+    raise(trace_point::connections_draining, LogLevel::info,
+          {{"connections", static_cast<std::int64_t>(there)}}, [&] {
+            return fmt::format("draining {} connections for at most {} s", there,
+                               std::chrono::duration<double>(message.deadline).count());
+          });
     end_all(std::move(message.reason));
     self().send_after(message.deadline, DrainDeadline{});
   }
@@ -157,10 +172,13 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
 void ConnectionSupervisor::kill_the_rest() {
   const std::size_t killed = groups_.size();
   const std::size_t cut = groups_.lingering();
-  self().log().warning(
-      server_->name,
-      fmt::format("drain deadline: killing {} connections, cutting {} off their last bytes", killed,
-                  cut));
+  raise(
+      trace_point::connections_killed, LogLevel::warning,
+      {{"killed", static_cast<std::int64_t>(killed)}, {"cut_off", static_cast<std::int64_t>(cut)}},
+      [&] {
+        return fmt::format(
+            "drain deadline: killing {} connections, cutting {} off their last bytes", killed, cut);
+      });
   tell_monitor(detail::DrainDeadlinePassed{killed, cut});
   end_all(Reason::killed());
   groups_.cut_lingering();

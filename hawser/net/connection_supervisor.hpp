@@ -11,7 +11,9 @@
 #include <hawser/process/call.hpp>
 #include <hawser/process/info.hpp>
 #include <hawser/process/reason.hpp>
+#include <hawser/process/telemetry.hpp>
 
+#include <initializer_list>
 #include <list>
 #include <memory>
 #include <optional>
@@ -73,6 +75,8 @@ class ConnectionSupervisor {
   void check_drained();
   template <class Message>
   void tell_monitor(Message message) const;
+  void raise(const TracePoint& point, LogLevel level, std::initializer_list<Measure> measures,
+             const TelemetryEvent::Words& words) const;
 
   std::shared_ptr<detail::ServerState> server_;
   detail::NewConnections settings_;

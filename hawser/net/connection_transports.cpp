@@ -42,10 +42,11 @@ void Connection::transports_ready() {
 void Connection::transport_delivered(BytesView bytes) {
   if (over()) return;
   if (!reads()) throw std::logic_error("a transport delivered bytes while it was held");
-  if (!bytes.empty()) {
+  if (framing().is_whole() && kept_.empty() && bytes.size() <= framing().maximum()) {
+    const Cut all = Cut::packet(0, bytes.size(), bytes.size());
+    as_callback("handle_packet", [&] { deliver_packets(bytes, all, false); });
+  } else if (!bytes.empty()) {
     receive(bytes);
-  } else if (framing().is_whole()) {
-    as_callback("handle_packet", [&] { deliver_packets(bytes, Cut::packet(0, 0, 0), false); });
   }
 }
 
@@ -106,6 +107,7 @@ void Connection::push_transport(std::unique_ptr<Transport> transport) {
   if (transport == nullptr) throw std::invalid_argument("push_transport takes a transport");
   if (!attached_ || over()) throw std::logic_error("push_transport on a connection that is over");
   if (sending_ended_) throw std::logic_error("push_transport after end_sending()");
+  if (sends_file()) throw std::logic_error("push_transport while a file is being sent");
   if (handshaking_ || (rare_ != nullptr && rare_->pushed != nullptr))
     throw std::logic_error("push_transport while another transport is in its handshake");
   rare().pushed = std::move(transport);

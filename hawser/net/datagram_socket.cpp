@@ -28,6 +28,8 @@ Result<Address> DatagramSocket::open(const Address& bind, const DatagramOptions&
 }
 
 void DatagramSocket::close() {
+  groups_.clear();
+  interfaces_.stop();
   if (id_) engine_of(*process_).close_now(std::exchange(id_, SocketId{}));
 }
 
@@ -75,6 +77,38 @@ std::size_t DatagramSocket::multicast(const Address& group, BytesView bytes) {
              return network.address.family() == group.family();
            });
   });
+}
+
+Result<void> DatagramSocket::join(const Address& group) {
+  if (!id_)
+    return std::unexpected(Error{ErrorKind::closed, 0, "join group", "the socket is not open"});
+  if (groups_.empty()) {
+    const auto watching = interfaces_.start([this](const std::vector<NetworkInterface>&) {
+      // What has gone since this was called is tried again at its own change.
+      for (const Address& joined : groups_) (void)join_on_all(joined);
+    });
+    if (!watching) return std::unexpected(watching.error());
+  }
+  auto joined = join_on_all(group);
+  if (joined && std::ranges::find(groups_, group) == groups_.end()) groups_.push_back(group);
+  if (groups_.empty()) interfaces_.stop();
+  return joined;
+}
+
+Result<void> DatagramSocket::join_on_all(const Address& group) {
+  Engine& engine = engine_of(*process_);
+  for (const NetworkInterface& interface : interfaces_.interfaces()) {
+    if (!interface.multicast && !interface.loopback) continue;
+    const auto joined = engine.join_group(id_, group, interface.index);
+    if (joined || joined.error().kind == ErrorKind::not_found) continue;
+    // An interface may have no address of the group's family; a wrong group is wrong on loopback.
+    if (interface.loopback) {
+      Error error = joined.error();
+      error.kind = ErrorKind::invalid_argument;
+      return std::unexpected(std::move(error));
+    }
+  }
+  return {};
 }
 
 void DatagramSocket::on_datagram(const Datagram& datagram) {

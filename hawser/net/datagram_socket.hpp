@@ -29,6 +29,34 @@ namespace hawser {
 
 class Process;
 
+/// The machine's interfaces, kept up to date. A member of a handler.
+class InterfaceWatch final : private DatagramEvents {
+ public:
+  /// What is there now, and what was there before.
+  using Changed = std::move_only_function<void(const std::vector<NetworkInterface>& now)>;
+
+  InterfaceWatch() = default;
+  InterfaceWatch(const InterfaceWatch&) = delete;
+  InterfaceWatch& operator=(const InterfaceWatch&) = delete;
+  ~InterfaceWatch();
+
+  /// Answers what is there; from here on each change is a callback of the process whose callback
+  /// runs now. A change that leaves everything as it was is none.
+  Result<std::vector<NetworkInterface>> start(Changed changed);
+  void stop();
+  const std::vector<NetworkInterface>& interfaces() const noexcept { return interfaces_; }
+
+ private:
+  void on_datagram(const Datagram& datagram) override;
+  void on_failed(const Error& error) override;
+  void look();
+
+  Process* process_ = nullptr;
+  SocketId id_;
+  Changed changed_;
+  std::vector<NetworkInterface> interfaces_;
+};
+
 class DatagramSocket final : private DatagramEvents {
  public:
   using Received = std::move_only_function<void(const Datagram&)>;
@@ -57,46 +85,25 @@ class DatagramSocket final : private DatagramEvents {
   std::size_t broadcast(std::uint16_t port, BytesView bytes);
   /// To the members of a multicast group, through each interface that is up and knows multicast.
   std::size_t multicast(const Address& group, BytesView bytes);
+  /// Makes it a member of a group on every interface that knows multicast, also on those that come
+  /// later; until it is closed. closed: it is not open; invalid_argument: this is no group, or not
+  /// of the socket's family; else those of Engine::watch_interfaces.
+  Result<void> join(const Address& group);
 
  private:
   void on_datagram(const Datagram& datagram) override;
   void on_failed(const Error& error) override;
   template <class Usable>
   std::size_t send_through_all(const Address& to, BytesView bytes, const Usable& usable);
+  Result<void> join_on_all(const Address& group);
 
   Process* process_ = nullptr;
   SocketId id_;
   Address bound_;
   Received received_;
   Failed failed_;
-};
-
-/// The machine's interfaces, kept up to date. A member of a handler.
-class InterfaceWatch final : private DatagramEvents {
- public:
-  /// What is there now, and what was there before.
-  using Changed = std::move_only_function<void(const std::vector<NetworkInterface>& now)>;
-
-  InterfaceWatch() = default;
-  InterfaceWatch(const InterfaceWatch&) = delete;
-  InterfaceWatch& operator=(const InterfaceWatch&) = delete;
-  ~InterfaceWatch();
-
-  /// Answers what is there; from here on each change is a callback of the process whose callback
-  /// runs now. A change that leaves everything as it was is none.
-  Result<std::vector<NetworkInterface>> start(Changed changed);
-  void stop();
-  const std::vector<NetworkInterface>& interfaces() const noexcept { return interfaces_; }
-
- private:
-  void on_datagram(const Datagram& datagram) override;
-  void on_failed(const Error& error) override;
-  void look();
-
-  Process* process_ = nullptr;
-  SocketId id_;
-  Changed changed_;
-  std::vector<NetworkInterface> interfaces_;
+  std::vector<Address> groups_;
+  InterfaceWatch interfaces_;  // only while there are groups
 };
 
 }  // namespace hawser

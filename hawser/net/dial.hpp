@@ -9,7 +9,9 @@
 // group) included: init may send a greeting.
 // Until then nobody can talk to it: casts and infos are dropped and counted, calls are answered
 // with an error. Monitor or link the process to learn how it goes: it ends with
-//   timeout  the look-up, or the address tried last, did not answer in time
+//   timeout  nobody answered within DialOptions::timeout, which holds for the look-up and all
+//            attempts together; or all have failed before, one of them at least for want of an
+//            answer
 //   failed   no such host, refused, unreachable…: the text names the address and the error
 // or, once connected, with whatever ends any connection. It does not try again: that is for its
 // supervisor or client.

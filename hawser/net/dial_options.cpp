@@ -39,8 +39,7 @@ std::vector<std::string> DialOptions::faults() const {
     faults.push_back(
         fmt::format("max_addresses: {} is not within 1 to {}", max_addresses, most_addresses));
   if (from && from->is_unix()) faults.emplace_back("from: must be an IP address");
-  if (socket.send_buffer < 0) faults.emplace_back("socket.send_buffer: must not be negative");
-  if (socket.receive_buffer < 0) faults.emplace_back("socket.receive_buffer: must not be negative");
+  for (const auto& fault : socket.faults()) faults.push_back("socket." + fault);
   return faults;
 }
 

@@ -1,10 +1,10 @@
 // Accepting and handing over.
 #include <hawser/net/listener.hpp>
 
-#include <hawser/base/log.hpp>
 #include <hawser/engine/accept_errors.hpp>
 #include <hawser/net/connection_supervisor.hpp>
 #include <hawser/net/server_monitor.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/system.hpp>
 
@@ -35,6 +35,8 @@ Next Listener::init() {
   Scheduler& scheduler = process_->scheduler();
   server_->acceptors.set(number_, process_->pid());
   server_->listeners[number_].scheduler.store(scheduler.number(), std::memory_order_relaxed);
+  // Without room for one more group it is not shown; no reason not to serve.
+  if (number_ == 0) static_cast<void>(self().join(servers_group));
   if (server_->options.spare_descriptor) {
     spare_.emplace(scheduler.engine());
     spare_->take();
@@ -66,9 +68,10 @@ void Listener::take_over(std::unique_ptr<detail::ListeningSocket> socket) {
   socket_ = std::move(socket);
   socket_->belong_to(*this);
   server_->bound->set(socket_->address());
-  if (number_ == 0)
-    self().log().info(server_->name, fmt::format("listening on {}, {}", socket_->address().text(),
-                                                 server_->options.framing.text()));
+  raise(trace_point::listener_started, number_ == 0 ? LogLevel::info : LogLevel::debug, [this] {
+    return fmt::format("listening on {}, {}", socket_->address().text(),
+                       server_->options.framing.text());
+  });
   accept_if_free();
 }
 
@@ -78,6 +81,8 @@ void Listener::take_over(std::unique_ptr<detail::ListeningSocket> socket) {
 void Listener::on_accepted(NativeSocket socket) {
   process_->run_callback("accept", [&] {
     server_->listeners[number_].accepted.add();
+    raise(trace_point::connection_accepted, LogLevel::debug,
+          [] { return std::string(trace_point::connection_accepted.name); });
     if (shedding_) {
       server_->listeners[number_].refused.add();  // and closed, as `socket` goes
       return;
@@ -105,6 +110,8 @@ void Listener::place(NativeSocket socket) {
 void Listener::no_room(NativeSocket socket) {
   detail::ListenerCounters& counters = server_->listeners[number_];
   counters.refused.add();
+  raise(trace_point::connection_refused, LogLevel::debug,
+        [] { return std::string("connection.refused: at max_connections"); });
   if (server_->options.at_limit != AtLimit::shed) return;  // closed, as `socket` goes
   std::string thrown;
   if (shedder_.shed(process_->scheduler(), std::move(socket), server_->options, thrown))
@@ -162,6 +169,14 @@ void Listener::publish() noexcept {
   server_->listeners[number_].held.store(held_, std::memory_order_relaxed);
 }
 
+void Listener::raise(const TracePoint& point, LogLevel level, const TelemetryEvent::Words& words,
+                     std::initializer_list<Measure> measures) const {
+  Telemetry& telemetry = process_->scheduler().telemetry();
+  if (!telemetry.wants(level)) return;
+  telemetry.raise(point, level, process_->scheduler().now(), process_->pid(), server_->name,
+                  measures, words);
+}
+
 void Listener::tell(ServerEvent::Kind kind, std::string text) const {
   if (number_ != 0) return;
   Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor))
@@ -175,6 +190,8 @@ void Listener::on_accept_failed(const Error& error, bool paused) {
   process_->run_callback("accept", [&] {
     server_->listeners[number_].errors.add();
     count_error();
+    raise(trace_point::accept_failed, LogLevel::debug,
+          [&error] { return "accept.failed: " + error.text(); }, {{"errno", error.code}});
     report(error.code, error.text());
     if (!paused) return;
     if (accept_reaction(error.code) == AcceptReaction::fatal) {
@@ -237,8 +254,9 @@ void Listener::report(int key, const std::string& text) {
   ++report.unreported;
   if (self().now() < report.next) return;
   report.next = self().now() + report_interval;
-  self().log().warning(server_->name, fmt::format("{} ({} since the last such line)", text,
-                                                  std::exchange(report.unreported, 0U)));
+  const std::uint64_t times = std::exchange(report.unreported, 0U);
+  raise(trace_point::accept_errors, LogLevel::warning,
+        [&] { return fmt::format("{} ({} since the last such line)", text, times); });
 }
 
 // ---- suspending
@@ -255,7 +273,8 @@ bool Listener::handle_call(SuspendListener message) {
   if (already) return true;
   const char* how =
       message.mode == SuspendMode::close_socket ? "clients are refused" : "clients wait";
-  if (number_ == 0) self().log().info(server_->name, fmt::format("suspended: {}", how));
+  raise(trace_point::listener_suspended, number_ == 0 ? LogLevel::info : LogLevel::debug,
+        [how] { return fmt::format("suspended: {}", how); });
   tell(ServerEvent::Kind::suspended, how);
   return true;
 }
@@ -289,7 +308,8 @@ Result<void> Listener::resume() {
   held_ = static_cast<std::uint8_t>(held_ & ~hold_unbound);
   let_go(hold_suspended);
   if ((held_ & hold_limit) != 0 && !room_asked_) place_waiting();
-  if (number_ == 0) self().log().info(server_->name, "resumed");
+  raise(trace_point::listener_resumed, number_ == 0 ? LogLevel::info : LogLevel::debug,
+        [] { return std::string("resumed"); });
   tell(ServerEvent::Kind::resumed, {});
   return {};
 }
@@ -313,6 +333,9 @@ void Listener::handle_cast(SetMaxConnections message) {
 }
 
 void Listener::handle_cast(DrainListener) {
+  if ((held_ & hold_draining) == 0)
+    raise(trace_point::listener_draining, LogLevel::debug,
+          [] { return std::string("listener.draining: nobody is accepted any more"); });
   hold(hold_draining);
   socket_.reset();
   accepted_.clear();
@@ -329,6 +352,11 @@ Next Listener::handle_shutdown(const Reason& reason) {
           StartDraining{server_->options.drain_deadline, Reason::shutdown()});
   }
   return stop(reason);
+}
+
+void Listener::terminate(const Reason& reason) const {
+  raise(trace_point::listener_stopped, LogLevel::debug,
+        [&reason] { return "listener.stopped: " + reason.text(); });
 }
 
 void Listener::handle_info(Info& info) {
@@ -375,6 +403,7 @@ ServerStatus Listener::handle_call(GetServerStatus) const {
   status.draining = server_->draining().has_value();
   status.connections = server_->limit->total();
   status.uncounted = server_->limit->uncounted();
+  status.alarms = server_->alarms();
   status.max_connections = server_->limit->maximum();
   for (unsigned i = 0; i < server_->listeners.size(); ++i) {
     const auto& listener = server_->listeners[i];
@@ -393,6 +422,7 @@ ServerStatus Listener::handle_call(GetServerStatus) const {
     status.per_scheduler.push_back(server_->limit->on_scheduler(i));
     status.started += counters.started.get();
     status.not_started += counters.not_started.get();
+    status.handshake_failures += counters.handshake_failed.get();
     for (std::size_t kind = 0; kind < status.ended.size(); ++kind)
       status.ended[kind] += counters.ended[kind].get();
     status.packets_in += counters.packets_in.get();

@@ -11,19 +11,26 @@
 #include <hawser/process/info.hpp>
 #include <hawser/process/next.hpp>
 #include <hawser/process/pid.hpp>
+#include <hawser/process/telemetry.hpp>
 
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hawser {
 
 /// call; answered at once, by any one of the server's listeners for all of them.
 struct GetServerStatus {};
+/// The first listener of every server of a System is in this process group: for whoever shows them
+/// all (GetServerStatus).
+inline constexpr std::string_view servers_group = "hawser/servers";
+
 /// call: this listener stops accepting. Constant time; until it is resumed it does nothing at all.
 struct SuspendListener {
   SuspendMode mode = SuspendMode::keep_socket;
@@ -61,6 +68,7 @@ class Listener final : private AcceptEvents {
   void handle_info(Info& info);
   /// The server stops: first nobody is let in any more, then all connections drain.
   Next handle_shutdown(const Reason& reason);
+  void terminate(const Reason& reason) const;
   std::string describe() const;
 
  private:
@@ -102,6 +110,9 @@ class Listener final : private AcceptEvents {
   void publish() noexcept;
   void report(int key, const std::string& text);
   void tell(ServerEvent::Kind kind, std::string text) const;
+  /// Raises an event of telemetry, if anybody wants it.
+  void raise(const TracePoint& point, LogLevel level, const TelemetryEvent::Words& words,
+             std::initializer_list<Measure> measures = {}) const;
   static std::string holds(std::uint8_t held);
 
   std::shared_ptr<detail::ServerState> server_;

@@ -1,6 +1,7 @@
 // One successor at a time through five steps.
 #include <hawser/net/listener_handover.hpp>
 
+#include <hawser/base/faults.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/system.hpp>
@@ -60,8 +61,7 @@ ChildSpec listener_handover(std::string name, HandoverOptions options) {
   spec.start = [name = std::move(name),
                 options = std::move(options)](const StartContext& context) -> Result<Pid> {
     if (const auto faults = options.faults(); !faults.empty()) {
-      return std::unexpected(Error{ErrorKind::invalid_argument, 0, fmt::format("'{}'", name),
-                                   fmt::format("{}", fmt::join(faults, "; "))});
+      return std::unexpected(faulty(fmt::format("'{}'", name), faults));
     }
     SpawnOptions how;
     how.name = name;

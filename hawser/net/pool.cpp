@@ -1,6 +1,7 @@
 // Lending members and sending through them.
 #include <hawser/net/pool.hpp>
 
+#include <hawser/base/faults.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
@@ -295,9 +296,7 @@ ChildSpec detail::pool_spec(std::string name, PoolOptions options, PoolKind kind
                 kind = std::move(kind)](const StartContext& context) -> Result<Pid> {
     auto faults = options.faults();
     if (name.empty()) faults.insert(faults.begin(), "name: must not be empty");
-    if (!faults.empty())
-      return std::unexpected(Error{ErrorKind::invalid_argument, 0, fmt::format("pool '{}'", name),
-                                   fmt::format("{}", fmt::join(faults, "; "))});
+    if (!faults.empty()) return std::unexpected(faulty(fmt::format("pool '{}'", name), faults));
     ChildSpec pattern;
     pattern.restart = Restart::temporary;
     pattern.start = [](const StartContext&) -> Result<Pid> {

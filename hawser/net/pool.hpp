@@ -115,6 +115,7 @@ class Pool {
 
   // pool_members.cpp
   void add_member(const Target& target);
+  void tell_member(const Member& member, LogLevel level, std::string_view what) const;
   Task<> start_member(std::uint64_t number);
   void member_changed(const ClientChange& change);
   void member_ended(Member& member, const Reason& reason);

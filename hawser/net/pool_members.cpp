@@ -1,6 +1,8 @@
 // The members of a pool: made, watched, restarted, taken out.
 #include <hawser/net/pool.hpp>
 
+#include <hawser/net/trace_points.hpp>
+
 #include <hawser/base/log.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
@@ -60,17 +62,29 @@ Task<> Pool::start_member(std::uint64_t number) {
   end_if_drained(*member);
 }
 
+void Pool::tell_member(const Member& member, LogLevel level, std::string_view what) const {
+  Scheduler& scheduler = self().process().scheduler();
+  if (!scheduler.telemetry().wants(level)) return;
+  scheduler.telemetry().raise(
+      trace_point::pool_member, level, scheduler.now(), self().pid(), name_,
+      {{"member", static_cast<std::int64_t>(member.number)}},
+      [&] { return fmt::format("member {} ({}) {}", member.number, member.target.text(), what); });
+}
+
 void Pool::member_changed(const ClientChange& change) {
   Member* member = find(change.client);
   if (member == nullptr) return;
   const bool was = std::exchange(member->connected, change.state == ClientState::connected);
   if (member->state != MemberState::draining)
     member->state = member->connected ? MemberState::connected : MemberState::away;
+  if (was != member->connected)
+    tell_member(*member, LogLevel::debug, member->connected ? "is connected" : "is away");
   if (was && !member->connected) leases_lost(*member, change.reason);
   if (member->connected) pump();
 }
 
 void Pool::member_ended(Member& member, const Reason& reason) {
+  tell_member(member, LogLevel::debug, "has ended: " + reason.text());
   member.pid = {};
   member.connected = false;
   leases_lost(member, reason);
@@ -104,8 +118,7 @@ void Pool::carry_out(Member& member, const MemberDecision& decision) {
       self().send_after(decision.after, RestartDue{member.number});
       break;
     case MemberDecision::Kind::drop:
-      self().log().info(
-          name_, fmt::format("member {} ({}) is dropped", member.number, member.target.text()));
+      tell_member(member, LogLevel::info, "is dropped");
       drop_member(member.number);
       break;
     case MemberDecision::Kind::stop_pool:

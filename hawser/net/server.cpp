@@ -1,6 +1,7 @@
 // The check of a server's options, its tree, and questions to it.
 #include <hawser/net/server.hpp>
 
+#include <hawser/base/faults.hpp>
 #include <hawser/process/system.hpp>
 
 #include <fmt/format.h>
@@ -92,9 +93,7 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
     if (name.empty()) faults.insert(faults.begin(), "name: must not be empty");
     if (options.acceptors > schedulers)
       faults.push_back(fmt::format("acceptors: there are only {} schedulers", schedulers));
-    if (!faults.empty())
-      return std::unexpected(Error{ErrorKind::invalid_argument, 0, fmt::format("server '{}'", name),
-                                   fmt::format("{}", fmt::join(faults, "; "))});
+    if (!faults.empty()) return std::unexpected(faulty(fmt::format("server '{}'", name), faults));
     const unsigned every = options.acceptors == 0 ? schedulers : options.acceptors;
     const unsigned acceptors = options.spread == AcceptSpread::per_scheduler ? every : 1;
     auto state = std::make_shared<ServerState>(schedulers, acceptors);

@@ -1,20 +1,51 @@
 // Watchers, alarms, settings and the drain.
 #include <hawser/net/server_monitor.hpp>
 
+#include <hawser/base/faults.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/net/connection_supervisor.hpp>
 #include <hawser/net/listener.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/self.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <exception>
 #include <utility>
 
 namespace hawser {
 namespace {
 constexpr std::size_t awaiting_max = 1000;
+
+const TracePoint& point_of(ServerEvent::Kind kind) noexcept {
+  static constexpr std::array points{&trace_point::server_suspended,
+                                     &trace_point::server_resumed,
+                                     &trace_point::server_accept_paused,
+                                     &trace_point::server_accept_resumed,
+                                     &trace_point::server_alarm_raised,
+                                     &trace_point::server_alarm_cleared,
+                                     &trace_point::server_drain_started,
+                                     &trace_point::server_connections_gone,
+                                     &trace_point::server_drain_deadline,
+                                     &trace_point::server_killed,
+                                     &trace_point::server_down};
+  return *points[static_cast<std::size_t>(kind)];
+}
+
+LogLevel level_of(ServerEvent::Kind kind) noexcept {
+  if (kind == ServerEvent::Kind::alarm_raised) return LogLevel::warning;
+  return kind == ServerEvent::Kind::alarm_cleared ? LogLevel::info : LogLevel::debug;
+}
+
+std::string words_of(const ServerEvent& event) {
+  const bool raised = event.kind == ServerEvent::Kind::alarm_raised;
+  if (raised || event.kind == ServerEvent::Kind::alarm_cleared)
+    return fmt::format("alarm \"{}\" {} at {}", event.text, raised ? "raised" : "cleared",
+                       event.count);
+  return fmt::format("{}: {} {}", point_of(event.kind).name, event.count, event.text);
+}
 }  // namespace
 
 ServerMonitor::ServerMonitor(std::shared_ptr<detail::ServerState> server) noexcept
@@ -43,6 +74,12 @@ void ServerMonitor::handle_cast(WatchServer message) {
 }
 
 void ServerMonitor::handle_cast(const ServerEvent& event) {
+  Scheduler& scheduler = self().process().scheduler();
+  const LogLevel level = level_of(event.kind);
+  if (scheduler.telemetry().wants(level))
+    scheduler.telemetry().raise(point_of(event.kind), level, scheduler.now(), self().pid(),
+                                server_->name, {{"count", static_cast<std::int64_t>(event.count)}},
+                                [&event] { return words_of(event); });
   for (const auto& [watcher, monitor] : watchers_) send_info(watcher, event);
 }
 
@@ -77,10 +114,10 @@ void ServerMonitor::look_at(std::size_t index, std::size_t value) {
   detail::AlarmState& state = alarms_[index];
   const Alarm& alarm = state.alarm();
   if (const auto became = state.update(value, self().now())) {
-    const bool raised = *became == ServerEvent::Kind::alarm_raised;
-    const std::string line =
-        fmt::format("alarm \"{}\" {} at {}", alarm.name, raised ? "raised" : "cleared", value);
-    raised ? self().log().warning(server_->name, line) : self().log().info(server_->name, line);
+    std::vector<std::string> raised;
+    for (const auto& each : alarms_)
+      if (each.raised()) raised.push_back(each.alarm().name);
+    server_->set_alarms(std::move(raised));
     const ServerEvent event{*became, server_->name, value, alarm.name};
     handle_cast(event);
     if (alarm.notify) {
@@ -144,8 +181,7 @@ void ServerMonitor::handle_call(AwaitConnections request, From<std::size_t> from
 void ServerMonitor::handle_call(SetServerOptions request, From<bool> from) {
   const auto faults = request.faults();
   if (!faults.empty()) {
-    from.fail({ErrorKind::invalid_argument, 0, fmt::format("server '{}'", server_->name),
-               fmt::format("{}", fmt::join(faults, "; "))});
+    from.fail(faulty(fmt::format("server '{}'", server_->name), faults));
     return;
   }
   if (request.max_connections) server_->limit->set_maximum(*request.max_connections);

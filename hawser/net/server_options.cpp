@@ -48,8 +48,7 @@ std::vector<std::string> ServerOptions::faults() const {
     faults.emplace_back("accept_pause: must be longer than zero");
   if (period <= Duration::zero()) faults.emplace_back("period: must be longer than zero");
   if (unix_mode > 0777) faults.emplace_back("unix_mode: permission bits are 0 to 0777");
-  if (socket.send_buffer < 0) faults.emplace_back("socket.send_buffer: must not be negative");
-  if (socket.receive_buffer < 0) faults.emplace_back("socket.receive_buffer: must not be negative");
+  for (const auto& fault : socket.faults()) faults.push_back("socket." + fault);
   if (mailbox.messages == 0) faults.emplace_back("mailbox.messages: must be at least 1");
   return faults;
 }

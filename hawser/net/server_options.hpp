@@ -201,6 +201,9 @@ struct ServerOptions {
   bool name_connections = false;
   /// Traces each connection from its start on, as sys::trace does.
   bool trace_connections = false;
+  /// The log line of a connection whose handler throws. Off: that it crashed is still in its reason
+  /// and in ServerStatus::ended.
+  bool crash_reports = true;
   /// How the server's parts are restarted: not simple_one_for_one.
   Strategy strategy = Strategy::one_for_one;
   /// Restarts of the listener (it never ends for what a peer does) before the server gives up.
@@ -237,6 +240,7 @@ struct ServerStatus {
   std::uint64_t refused = 0;      ///< closed at the limit, or for want of descriptors
   std::uint64_t started = 0;      ///< those whose init came through
   std::uint64_t not_started = 0;  ///< those whose init ended them, or for which there was no room
+  std::uint64_t handshake_failures = 0;  ///< of those: ended before all transports were ready
   std::array<std::uint64_t, ConnectionCounters::reason_kinds> ended{};  ///< by Reason::Kind
   std::uint64_t packets_in = 0;
   std::uint64_t packets_out = 0;
@@ -249,6 +253,7 @@ struct ServerStatus {
   std::uint64_t shed = 0;     ///< of those refused: got the answer of ServerOptions::shed
   bool draining = false;
   std::vector<AcceptorStatus> acceptors;
+  std::vector<std::string> alarms;  ///< names of those that are raised now
 
   std::uint64_t ended_by(Reason::Kind kind) const noexcept {
     return ended[static_cast<std::size_t>(kind)];

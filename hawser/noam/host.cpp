@@ -69,9 +69,11 @@ ChildSpec host(std::string name, HostOptions options) {
     children.period = 10s;
     ChildSpec room;
     room.id = room_name(name);
-    room.start = [name, shared](const StartContext& at) -> Result<Pid> {
-      auto spawned = spawn<RoomProcess>(
-          at.scheduler, SpawnOptions{.name = room_name(name), .parent = at.parent}, name, shared);
+    room.start = [name, shared, settings = std::make_shared<std::optional<Room::Settings>>()](
+                     const StartContext& at) -> Result<Pid> {
+      auto spawned = spawn<RoomProcess>(at.scheduler,
+                                        SpawnOptions{.name = room_name(name), .parent = at.parent},
+                                        name, shared, settings);
       if (!spawned) return std::unexpected(std::move(spawned.error()));
       return spawned->pid();
     };

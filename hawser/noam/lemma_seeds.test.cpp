@@ -86,7 +86,7 @@ Result<void> check_seed(sim::World& world) {
   std::uint16_t port = tcp_port;
   for (int step = 0; step < 40; ++step) {
     world.run_for(Duration{static_cast<std::int64_t>(random.below(1'500'000'000))});
-    switch (random.below(host_stays ? 8 : 10)) {
+    switch (random.below(host_stays ? 8 : 11)) {
       case 0:
         world.cut("stage", anybody().name);
         break;
@@ -119,6 +119,15 @@ Result<void> check_seed(sim::World& world) {
           if (transport == LemmaTransport::tcp) again.tcp = "0.0.0.0:" + std::to_string(port);
           stage.start_host(again);
         }
+        break;
+      case 10:
+        // Power failure, in whatever anybody was about to do; then back, perhaps much later.
+        stage.crash();
+        world.run_for(Duration{static_cast<std::int64_t>(random.below(15'000'000'000))});
+        stage.restart();
+        stage.start_host(room("lab"));
+        stage.start_lemma("witness", near_by, witness);
+        port = tcp_port;
         break;
       case 9: {
         const Address old = stage.address(0);
@@ -181,6 +190,70 @@ TEST(Noam_Seeds, NothingIsLostOrReorderedWithoutAWordAndEverybodyComesBack) {
       "--gtest_filter=Noam_Seeds.NothingIsLostOrReorderedWithoutAWordAndEverybodyComesBack";
   // HAWSER_SEEDS=2000 for the whole of it.
   EXPECT_TRUE(sim::for_each_seed(100, check_seed, options));
+}
+
+/// The host goes in the middle of a marco, a polo, a handshake, a registration, a first event.
+Result<void> check_vanishing(sim::World& world) {
+  Random& random = world.random();
+  Machine stage(world, "stage");
+  Machine floor(world, "floor");
+  stage.start_host(room("lab"));
+  world.run_for(10ms);
+  world.set_faults(rough(random));
+  LemmaOptions options = guest_of("lab", {"t"});
+  if (random.chance(0.3)) options.transport = LemmaTransport::websocket;
+  std::vector<Diary*> diaries;
+  for (const char* name : {"a", "b", "c"}) {
+    diaries.push_back(&floor.diary());
+    floor.start_lemma(name, options, *diaries.back());
+    floor.speak(name, "t", "1");
+  }
+  for (int times = 0; times < 3; ++times) {
+    world.run_for(Duration{static_cast<std::int64_t>(random.below(250'000'000))});
+    const Duration away{static_cast<std::int64_t>(random.below(25'000'000'000))};
+    switch (random.below(4)) {
+      case 0:
+        stage.crash();
+        world.run_for(away);
+        stage.restart();
+        stage.start_host(room("lab"));
+        break;
+      case 1:
+        stage.stop("noam");
+        world.run_for(away);
+        stage.start_host(room("lab"));
+        break;
+      case 2:
+        world.cut("stage", "floor");
+        world.run_for(away);
+        world.heal();
+        break;
+      default:
+        world.cut_one_way("stage", "floor");
+        world.run_for(away);
+        world.heal();
+    }
+  }
+  world.set_faults(sim::Faults::none());
+  const bool all_back = world.run_until(
+      [&] {
+        return std::ranges::all_of(diaries, [](const auto* each) { return each->connected(); });
+      },
+      back_again);
+  if (!all_back)
+    return std::unexpected(Error{ErrorKind::failed, 0, "noam", "somebody is not connected again"});
+  // It may be a connection that is dead on the other side: the watchdogs find out.
+  world.run_for(back_again);
+  for (const Diary* each : diaries) EXPECT_TRUE(each->connected());
+  EXPECT_EQ(stage.status().lemmas, diaries.size());
+  return {};
+}
+
+TEST(Noam_Seeds, AHostMayVanishAtAnyMomentOfARegistration) {
+  sim::SeedOptions options;
+  options.has_failed = [] { return ::testing::Test::HasFailure(); };
+  options.arguments = "--gtest_filter=Noam_Seeds.AHostMayVanishAtAnyMomentOfARegistration";
+  EXPECT_TRUE(sim::for_each_seed(100, check_vanishing, options));
 }
 
 TEST(Noam_Seeds, OneSeedIsOneRun) {

@@ -15,6 +15,11 @@ Room::Room(const HostOptions& options, Port& port)
       room_(options.room),
       on_(options.on.value_or(!options.room.empty())) {}
 
+void Room::restore(Settings settings) {
+  room_ = std::move(settings.room);
+  on_ = settings.on;
+}
+
 void Room::listening(std::uint16_t tcp, std::uint16_t http) {
   tcp_port_ = tcp;
   http_port_ = http;

@@ -98,6 +98,15 @@ class Room {
   Room(const Room&) = delete;
   Room& operator=(const Room&) = delete;
 
+  /// What an operator may change. It outlives the room's process, not the program.
+  struct Settings {
+    std::string room;
+    bool on = false;
+  };
+  /// Before anything else happens: goes on with what an earlier life was told.
+  void restore(Settings settings);
+  Settings settings() const { return {room_, on_}; }
+
   struct Now {
     Instant clock;
     WallTime wall;

@@ -49,6 +49,7 @@ class CallWaiterBase : public Timer {
   virtual void time_out() = 0;
 
  private:
+  static void tell_timed_out(Process& caller);
   void fire() final {
     Process* process = waiter.process();
     if (process == nullptr) return;
@@ -57,6 +58,7 @@ class CallWaiterBase : public Timer {
       scheduler.timers().arm(*this, scheduler.now() + Process::suspended_recheck);
       return;
     }
+    tell_timed_out(*process);
     process->run_callback("call time-out", [this] { time_out(); });
   }
 };

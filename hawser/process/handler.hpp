@@ -19,7 +19,10 @@
 //                                                             ended); it stops itself when it is
 //                                                             ready. Without it: stops at once.
 //                                                             A suspended process is resumed first
-//   terminate(const Reason&)       -> void                    last of all, unless killed by force
+//   terminate(const Reason&)       -> void | Reason           last of all, unless killed by force;
+//                                                             a Reason is what links, monitors and
+//                                                             supervisors are told in place of the
+//                                                             one there was
 //   describe() const               -> std::string             its state in words, for the observer
 //                                                             and the crash report; hidden there by
 //                                                             static constexpr bool redact_state
@@ -149,6 +152,8 @@ class HandlerProcess : public Base {
     }
   }
 
+  bool redacts() const noexcept override { return RedactsState<H>; }
+
   void deliver_event(Event& event) override {
     this->enter_callback("handle_event");
     if (!detail::deliver_event_to(*this, *place_, event)) this->count_unexpected(event.type_name());
@@ -196,9 +201,19 @@ class HandlerProcess : public Base {
       detail::carry_out(*this, [&] { return place_->handle_shutdown(reason); });
     }
   }
-  void terminate_handler(const Reason& reason) override {
-    if constexpr (HasTerminate<H>)
-      if (place_.there()) place_->terminate(reason);
+  void terminate_handler(Reason& reason) override {
+    if constexpr (HasTerminate<H>) {
+      if (!place_.there()) return;
+      const Reason given = reason;
+      using Answer = decltype(place_->terminate(given));
+      if constexpr (std::is_void_v<Answer>) {
+        place_->terminate(given);
+      } else {
+        static_assert(std::is_same_v<std::remove_cvref_t<Answer>, Reason>,
+                      "terminate answers void, or the hawser::Reason that others are told");
+        reason = place_->terminate(given);
+      }
+    }
   }
   void destroy_handler() noexcept override { place_.reset(); }
 

@@ -70,6 +70,10 @@ class [[nodiscard]] Next {
     return timeout_ == Duration::max() ? std::nullopt : std::optional(timeout_);
   }
   bool sends() const noexcept { return first_.index() != 0; }
+  /// The only packet, when there is just one.
+  const Outgoing* only_outgoing() const noexcept {
+    return sends() && more_.empty() ? &first_ : nullptr;
+  }
 
   /// Calls `use(Outgoing&)` for each packet, in order.
   template <class Use>
@@ -80,6 +84,14 @@ class [[nodiscard]] Next {
   }
 
  private:
+  friend Next send(BytesView bytes);
+  friend Next send(std::string&& bytes);
+  friend Next send(const char* text);
+  friend Next send(Payload payload);
+  // The most frequent answer is made in place: to move one costs as much as to make it.
+  explicit Next(std::string&& bytes) : first_(std::move(bytes)) {}
+  explicit Next(Payload&& payload) : first_(std::move(payload)) {}
+
   template <class Bytes>
   void add(Bytes bytes) {
     if (first_.index() == 0) {
@@ -104,9 +116,9 @@ inline Next keep() noexcept { return {}; }
 inline Next stop(Reason reason = Reason::normal()) { return Next{}.then_stop(std::move(reason)); }
 
 /// Sends one packet, framed by the connection's framing.
-inline Next send(BytesView bytes) { return Next{}.send(bytes); }
-inline Next send(std::string&& bytes) { return Next{}.send(std::move(bytes)); }
-inline Next send(const char* text) { return Next{}.send(text); }
-inline Next send(Payload payload) { return Next{}.send(std::move(payload)); }
+inline Next send(BytesView bytes) { return Next(std::string(bytes)); }
+inline Next send(std::string&& bytes) { return Next(std::move(bytes)); }
+inline Next send(const char* text) { return Next(std::string(text)); }
+inline Next send(Payload payload) { return Next(std::move(payload)); }
 
 }  // namespace hawser

@@ -168,6 +168,7 @@ void Process::finish(Reason reason) noexcept {
   const bool initialised = state_ == State::running;
   state_ = State::ended;
   const bool call_terminate = initialised && !by_force_;
+  Reason happened = reason;
   std::string state;
   {
     const CurrentProcess current(*this, "terminate");
@@ -177,9 +178,10 @@ void Process::finish(Reason reason) noexcept {
       // As in OTP, a crash in terminate is the reason from here on.
       stop_requested_ = false;
       crash_from_current_exception();
-      reason = stop_reason_;
+      happened = reason = stop_reason_;
     }
-    if (reason.kind() == Reason::Kind::crash) state = state_for_report();
+    // A crash is reported as what it was, whatever terminate makes of it for others.
+    if (happened.kind() == Reason::Kind::crash && reports_crash_) state = state_for_report();
     release_resources(reason);
     if (extras_ != nullptr) {
       extras_->tasks.clear();  // before the handler, whose members they use
@@ -192,7 +194,7 @@ void Process::finish(Reason reason) noexcept {
     }
     destroy_handler();
   }
-  if (reason.kind() == Reason::Kind::crash) report_crash(reason, state);
+  if (happened.kind() == Reason::Kind::crash && reports_crash_) report_crash(happened, state);
   if (traced_) {
     trace(TraceKind::end, reason.text());
     stop_tracing();
@@ -219,7 +221,7 @@ void Process::release_name() noexcept {
 }
 
 std::string Process::state_for_report() noexcept {
-  if (!scheduler_->log().enabled(LogLevel::error)) return {};
+  if (!scheduler_->telemetry().wants(LogLevel::error)) return {};
   std::string state;
   try {
     state = describe_state();
@@ -235,8 +237,13 @@ std::string Process::state_for_report() noexcept {
 }
 
 void Process::report_crash(const Reason& reason, std::string_view state) const {
-  auto& log = scheduler_->log();
-  if (!log.enabled(LogLevel::error)) return;
+  auto& telemetry = scheduler_->telemetry();
+  if (!telemetry.wants(LogLevel::error)) return;
+  telemetry.raise(trace_point::process_crashed, LogLevel::error, scheduler_->now(), pid(), label(),
+                  {}, [&] { return crash_text(reason, state); });
+}
+
+std::string Process::crash_text(const Reason& reason, std::string_view state) const {
   std::string ancestors;
   Pid ancestor = parent_;
   for (int depth = 0; ancestor && depth < 16; ++depth) {
@@ -256,7 +263,7 @@ void Process::report_crash(const Reason& reason, std::string_view state) const {
     for (const auto& event : traced->last)
       text += fmt::format("{} {}; ", to_string(event.kind), event.what);
   }
-  log.error(label(), text);
+  return text;
 }
 
 // ---- tasks and timers

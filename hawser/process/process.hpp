@@ -238,6 +238,9 @@ class Process {
   bool traced() const noexcept { return traced_; }
   /// Raises an event. Whoever has to put `what` together asks traced() first.
   void trace(TraceKind kind, std::string_view what);
+  /// Raises packet_in or packet_out: its size, and as many bytes as the options ask for, but none
+  /// of a handler that says redact_state.
+  void trace_packet(TraceKind kind, std::string_view packet);
   /// Nothing when it is not traced.
   std::optional<TraceReport> trace_report() const;
 
@@ -253,6 +256,8 @@ class Process {
     if (timeout_armed_) cancel_idle_timeout();
   }
 
+  /// What the handler knows shall not be shown (redact_state).
+  virtual bool redacts() const noexcept { return false; }
   /// The handler's init; called once, inside spawn. What it answers is applied.
   virtual void initialise() = 0;
   /// The handler's timeout().
@@ -261,7 +266,8 @@ class Process {
   virtual void deliver_timer(std::string_view name) { count_unexpected(name); }
   /// The handler's terminate(reason): called once, for every end of a process whose init came
   /// through, but for kill(). (One that ends because a linked process was killed has it called.)
-  virtual void terminate_handler(const Reason& reason) = 0;
+  /// What it answers, if it answers a Reason, is what links, monitors and supervisors are told.
+  virtual void terminate_handler(Reason& reason) = 0;
   /// The handler goes, before anybody is told of the end.
   virtual void destroy_handler() noexcept = 0;
   /// The process has ended: a connection closes its socket here. Before links are told.
@@ -317,6 +323,7 @@ class Process {
   Process* find_local(Pid other) const noexcept;
   void after_callback() noexcept;
   void report_crash(const Reason& reason, std::string_view state) const;
+  std::string crash_text(const Reason& reason, std::string_view state) const;
   /// What the crash report says of the handler; the handler is still there.
   std::string state_for_report() noexcept;
   void cancel_idle_timeout() noexcept;
@@ -338,6 +345,7 @@ class Process {
   bool traced_ = false;
   bool timeout_armed_ = false;
   bool by_force_ = false;  // no terminate
+  bool reports_crash_ = true;
   Reason stop_reason_;
   Pid parent_;  // linked at spawn; its exit is ours, our exit it is told
   Instant started_;

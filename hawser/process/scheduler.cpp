@@ -56,6 +56,7 @@ std::strong_ordering operator<=>(const Pid& left, const Pid& right) noexcept {
 Scheduler::Scheduler(System& system, unsigned number, std::unique_ptr<Engine> engine,
                      SchedulerOptions options)
     : system_(system),
+      telemetry_(system.telemetry()),
       number_(number),
       options_(options),
       engine_(std::move(engine)),
@@ -72,12 +73,22 @@ Scheduler::~Scheduler() {
 
 bool Scheduler::discard_inbox() {
   Message* list = inbox_.take_all();
-  const bool any = list != nullptr;
+  bool any = list != nullptr;
   while (list != nullptr) {
     const std::unique_ptr<Message> message(std::exchange(list, list->next_));
     if (message->target_generation_ != for_scheduler)
       message->undelivered({this, message->target_index_, message->target_generation_},
                            Reason::shutdown());
+  }
+  // Processes that never came to their end, such as those of a simulated host that crashed, have
+  // letters left that nobody else would open.
+  for (Slot& slot : slots_) {
+    if (slot.process == nullptr) continue;
+    while (Message* left = slot.process->mailbox_.pop()) {
+      const std::unique_ptr<Message> message(left);
+      message->undelivered(slot.process->pid(), Reason::shutdown());
+      any = true;
+    }
   }
   return any;
 }
@@ -97,9 +108,18 @@ bool Scheduler::turn() {
   timers_.advance(engine_->now());
   drain_inbox();
   run_processes();
+  show_load();
   if (finished_) engine_->poll(engine_->now());  // what the last callbacks sent still leaves
   current_scheduler = outer;
   return !finished_;
+}
+
+void Scheduler::show_load() noexcept {
+  load_.turns.store(++turns_, std::memory_order_relaxed);
+  load_.messages.store(messages_, std::memory_order_relaxed);
+  load_.run_queue.store(run_count_, std::memory_order_relaxed);
+  load_.processes.store(static_cast<std::uint32_t>(live_), std::memory_order_relaxed);
+  load_.traced.store(traced_, std::memory_order_relaxed);
 }
 
 void Scheduler::drain_inbox() {
@@ -158,6 +178,7 @@ void Scheduler::run_process(Process& process) {
       if (process.traced_) [[unlikely]]
         process.trace(message->trace_kind(), message->describe());
       ++process.handled_;
+      ++messages_;
       message_ = message.get();
       pulse_.callbacks.store(++pulse_count_, std::memory_order_relaxed);
       try {
@@ -366,6 +387,7 @@ Result<Pid> Scheduler::spawn(std::unique_ptr<Process> owned, const SpawnOptions&
   ++live_;
   ++depth_;  // keeps `process` in memory while its end is looked at below
   process.parent_ = options.parent;
+  process.reports_crash_ = options.report_crashes;
   if (options.trace != nullptr) process.trace_with(options.trace);
   process.run_callback("init", [&process] { process.initialise(); });
   Result<Pid> result = pid;

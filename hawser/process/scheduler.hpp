@@ -23,6 +23,7 @@ class Engine;
 class Log;
 class RegistryScope;
 class System;
+class Telemetry;
 namespace detail {
 class GroupTable;
 }
@@ -40,6 +41,8 @@ struct SpawnOptions {
   MailboxLimit mailbox{};
   /// Traced from before init on. See sys::trace.
   std::shared_ptr<const TraceOptions> trace{};
+  /// False: a crash of it is told to links, monitors and supervisors as ever, but not to the log.
+  bool report_crashes = true;
 };
 
 struct SchedulerOptions {
@@ -58,6 +61,15 @@ struct SchedulerPulse {
   std::atomic<const TypeInfo*> handler{nullptr};  ///< of the running callback, else nullptr
   std::atomic<const char*> callback{nullptr};
   std::atomic<std::uint32_t> process_index{0};
+};
+
+/// How much a scheduler has to do, for whoever looks from another thread; as of its last turn.
+struct SchedulerLoad {
+  std::atomic<std::uint64_t> turns{0};
+  std::atomic<std::uint64_t> messages{0};   ///< handled by processes so far
+  std::atomic<std::uint32_t> run_queue{0};  ///< processes with something to do
+  std::atomic<std::uint32_t> processes{0};
+  std::atomic<std::uint32_t> traced{0};  ///< of them
 };
 
 class Scheduler final : public Loop {
@@ -79,9 +91,11 @@ class Scheduler final : public Loop {
   System& system() noexcept { return system_; }
   unsigned number() const noexcept { return number_; }
   Log& log() noexcept;
+  Telemetry& telemetry() noexcept { return telemetry_; }
   Instant now() const noexcept { return engine_->now(); }
   TimerWheel& timers() noexcept { return timers_; }
   const SchedulerPulse& pulse() const noexcept { return pulse_; }
+  const SchedulerLoad& load() const noexcept { return load_; }
 
   // ---- messages
   // ------------------------------------------------------------------------------------
@@ -145,6 +159,7 @@ class Scheduler final : public Loop {
   /// The running process sends `message`, and may be traced.
   void trace_out(Pid target, const Message& message);
   void drain_inbox();
+  void show_load() noexcept;
   void run_processes();
   void run_process(Process& process);
   Result<void> register_name(Process& process, const SpawnOptions& options);
@@ -157,6 +172,7 @@ class Scheduler final : public Loop {
   void show_running() noexcept;
 
   System& system_;
+  Telemetry& telemetry_;
   unsigned number_;
   SchedulerOptions options_;
   std::unique_ptr<Engine> engine_;
@@ -177,6 +193,9 @@ class Scheduler final : public Loop {
   std::uint32_t depth_ = 0;  // callbacks nested on the stack (spawn runs init inside)
   SchedulerPulse pulse_;
   std::uint64_t pulse_count_ = 0;
+  SchedulerLoad load_;
+  std::uint64_t turns_ = 0;
+  std::uint64_t messages_ = 0;
   bool finished_ = false;
 };
 

@@ -73,17 +73,24 @@ TEST(StallDetector, ZeroSwitchesItOff) {
 TEST(StallWatch, WarnsInTheLog) {
   std::vector<testing::CapturingLog::Line> lines;
   testing::CapturingLog log(lines);
-  StallWatch watch(40ms, 2);
+  Telemetry telemetry(log);
+  const auto record = std::make_shared<StallRecord>();
+  StallWatch watch(40ms, 2, record);
   EXPECT_EQ(watch.interval(), 10ms);
   SchedulerPulse busy, idle;
   busy.handler = &type_info<int>;
   busy.callback = "handle_info";
   for (int i = 0; i < 20; ++i) {
-    watch.look(at(i * watch.interval()), 0, idle, log);
-    watch.look(at(i * watch.interval()), 1, busy, log);
+    watch.look(at(i * watch.interval()), 0, idle, telemetry);
+    watch.look(at(i * watch.interval()), 1, busy, telemetry);
   }
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].source, "scheduler 1");
+  EXPECT_EQ(record->count(), 1U);
+  ASSERT_EQ(record->last().size(), 1U);
+  EXPECT_EQ(record->last()[0].scheduler, 1U);
+  EXPECT_EQ(record->last()[0].stall.callback, "handle_info");
+  EXPECT_EQ(record->longest(), 190ms) << "as long as it was looked at";
 }
 
 TEST(StallWatch, ThePulseNamesTheRunningCallbackAlsoAroundANestedOne) {

@@ -133,11 +133,11 @@ Result<void> System::launch() {
   }
   environment_->start(loops);
   if (options_.stall_warning > Duration::zero()) {
-    auto watch = std::make_unique<StallWatch>(options_.stall_warning, schedulers_.size());
+    auto watch = std::make_unique<StallWatch>(options_.stall_warning, schedulers_.size(), stalls_);
     const Duration every = watch->interval();
     environment_->watch(every, [this, watch = std::move(watch)](Instant now) {
       for (std::size_t i = 0; i < schedulers_.size(); ++i)
-        watch->look(now, i, schedulers_[i]->pulse(), *log_);
+        watch->look(now, i, schedulers_[i]->pulse(), telemetry_);
     });
   }
   launched_ = true;

@@ -13,6 +13,8 @@
 #include <hawser/process/registry.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/spawn.hpp>
+#include <hawser/process/stall_watch.hpp>
+#include <hawser/process/telemetry.hpp>
 
 #include <functional>
 #include <memory>
@@ -130,6 +132,10 @@ class System {
   Registry& registry() noexcept { return registry_; }
   Groups& groups() noexcept { return groups_; }
   Log& log() noexcept { return *log_; }
+  /// What happens here, for whoever subscribes.
+  Telemetry& telemetry() noexcept { return telemetry_; }
+  /// The last callbacks that held a scheduler too long, and how long the longest did.
+  const StallRecord& stalls() const noexcept { return *stalls_; }
   Environment& environment() noexcept { return *environment_; }
   const SystemOptions& options() const noexcept { return options_; }
   Pid whereis(std::string_view name) const { return registry_.find(name); }
@@ -143,6 +149,8 @@ class System {
   std::unique_ptr<Environment> owned_environment_;
   Environment* environment_;
   std::unique_ptr<Log> log_;
+  Telemetry telemetry_{*log_};
+  std::shared_ptr<StallRecord> stalls_ = std::make_shared<StallRecord>();
   Registry registry_;
   Groups groups_{options_.max_groups};
   std::mutex reload_mutex_;

@@ -1,6 +1,8 @@
 // The same on real threads and a real engine: for the thread sanitizer, which sees nothing in the
 // simulator. Waits on gates, never on a clock.
 #include <hawser/engine/environment.hpp>
+#include <hawser/process/group.hpp>
+#include <hawser/process/registry.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/supervisor.hpp>
 #include <hawser/process/sys.hpp>
@@ -114,6 +116,96 @@ TEST_F(Threads, ADynamicSupervisorIsAskedFromEverywhere) {
   EXPECT_TRUE(environment->wait(board->done, 60s));
   EXPECT_TRUE(system.stop(30s));
   EXPECT_EQ(board->alive.load(), 0);
+}
+
+/// Joins and leaves without a pause while everybody publishes, and counts what it is told.
+struct News {
+  int round;
+};
+struct Member {
+  Board board;
+  std::string group;
+  int rounds = 0;
+  void init() const { self().send_after(1ms, 0); }
+  void handle_info(Info& info) {
+    if (info.get<int>() == nullptr) return;
+    static_cast<void>(self().join(group));
+    self().publish(group, News{rounds});
+    self().publish_to_others("all", News{rounds});
+    if (++rounds % 3 == 0) self().leave(group);
+    if (rounds == 40) throw std::runtime_error("members may crash, too");
+    self().send_after(1ms, 0);
+  }
+  void handle_event(const News&) const {
+    if (--board->left == 0) board->done.open();
+  }
+};
+/// Is always there, and must be told of everything that is published to "all".
+struct Witness {
+  Board board;
+  void init() const { ASSERT_TRUE(self().join("all")); }
+  void handle_event(const News&) const {
+    if (--board->alive == 0) board->done.open();
+  }
+};
+
+TEST_F(Threads, GroupsAreJoinedLeftAndToldFromAllSchedulersAtOnce) {
+  const auto events = std::make_shared<Shared>(1000);
+  const auto witnessed = std::make_shared<Shared>(0);
+  constexpr int members = 30;
+  constexpr int publishes_each = 40;
+  witnessed->alive = members * publishes_each;
+  ASSERT_TRUE(system.spawn_on<Witness>(0, {}, witnessed).has_value());
+  for (unsigned i = 0; i < members; ++i) {
+    ASSERT_TRUE(
+        system.spawn_on<Member>(i % 3, {}, events, "group " + std::to_string(i % 4)).has_value());
+  }
+  EXPECT_TRUE(environment->wait(witnessed->done, 60s)) << "not one publish was lost";
+  EXPECT_TRUE(environment->wait(events->done, 60s));
+  EXPECT_TRUE(system.stop(30s));
+  EXPECT_TRUE(system.groups().list().empty()) << "who ends has left";
+}
+
+/// Takes a name that many want; whoever has it holds it for a turn.
+struct Claimant {};
+struct Rival {
+  Board board;
+  std::shared_ptr<RegistryScope> scope;
+  int tries = 0;
+  void init() const { self().send_after(1ms, 0); }
+  void handle_info(Info& info) {
+    if (info.get<int>() == nullptr) return;
+    SpawnOptions options;
+    options.name = "the one";
+    options.scope = scope;
+    const auto claimed = self().spawn<Claimant>(options);
+    if (claimed) {
+      // Nobody else can have had it meanwhile.
+      if (++board->alive != 1) board->left = -1;
+      const auto owner = scope->whereis("the one");
+      if (!owner || *owner != claimed->pid()) board->left = -1;
+      --board->alive;
+      self().exit(claimed->pid(), Reason::killed());
+    } else if (claimed.error().kind != ErrorKind::already_exists) {
+      board->left = -1;
+    }
+    if (++tries == 100 && --board->left == 0) board->done.open();
+    if (tries < 100) self().send_after(1ms, 0);
+  }
+};
+
+TEST_F(Threads, ANameOfAnyScopeIsOneProcessesAloneHoweverManyWantIt) {
+  const std::vector<std::shared_ptr<RegistryScope>> scopes{
+      std::make_shared<Registry>(), std::make_shared<PrefixedScope>(system.registry(), "rivals/")};
+  for (const auto& scope : scopes) {
+    const auto board = std::make_shared<Shared>(9);
+    for (unsigned i = 0; i < 9; ++i)
+      ASSERT_TRUE(system.spawn_on<Rival>(i % 3, {}, board, scope).has_value());
+    EXPECT_TRUE(environment->wait(board->done, 60s));
+    EXPECT_EQ(board->left.load(), 0);
+  }
+  EXPECT_TRUE(system.stop(30s));
+  for (const auto& scope : scopes) EXPECT_FALSE(scope->whereis("the one"));
 }
 
 }  // namespace

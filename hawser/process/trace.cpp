@@ -92,4 +92,26 @@ void Process::trace(TraceKind kind, std::string_view what) {
   tracer->end();
 }
 
+void Process::trace_packet(TraceKind kind, std::string_view packet) {
+  if (!traced_) return;
+  std::string what = fmt::format("{} bytes", packet.size());
+  const std::size_t shown = extras_->rare->tracer->options().shown();
+  if (shown != 0 && !redacts()) {
+    what += " \"";
+    for (const char c : packet.substr(0, shown)) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\') {
+        what += '\\';
+        what += c;
+      } else if (byte >= 0x20 && byte < 0x7f) {
+        what += c;
+      } else {
+        what += fmt::format("\\x{:02x}", byte);
+      }
+    }
+    what += packet.size() > shown ? "\"…" : "\"";
+  }
+  trace(kind, what);
+}
+
 }  // namespace hawser

@@ -31,9 +31,9 @@ enum class TraceKind : std::uint8_t {
   timer,        ///< a named timer fired
   timeout,      ///< keep().timeout(…) passed
   message_out,  ///< sent to another process, of any kind
-  packet_in,    ///< raised by connections
-  packet_out,
-  end,  ///< it has ended, with this reason
+  packet_in,    ///< raised by connections: a packet for the handler
+  packet_out,   ///< the same: one that the handler sent is on its way to the socket
+  end,          ///< it has ended, with this reason
 };
 inline constexpr std::size_t trace_kinds = 15;
 
@@ -70,15 +70,24 @@ class TraceOptions {
     return std::move(*this);
   }
 
+  /// packet_in and packet_out also show the first `bytes` of the packet; by default only how long
+  /// it is, since packets hold what logs must not.
+  TraceOptions&& show(std::size_t bytes) && {
+    show_ = bytes;
+    return std::move(*this);
+  }
+
   const Sink& sink() const noexcept { return sink_; }
   Pid collector() const noexcept { return collector_; }
   std::size_t kept() const noexcept { return keep_; }
+  std::size_t shown() const noexcept { return show_; }
   bool logs() const noexcept { return !sink_ && !collector_ && keep_ == 0; }
 
  private:
   Sink sink_;
   Pid collector_;
   std::size_t keep_ = 0;
+  std::size_t show_ = 0;
 };
 
 /// What sys::trace_report answers.

@@ -1,122 +1,289 @@
 // Octets from the connection to the session, requests from the session to the bus, and back.
 #include <hawser/stomp/broker.hpp>
 
+#include <hawser/engine/engine.hpp>
 #include <hawser/net/connection.hpp>
 #include <hawser/net/framing.hpp>
 #include <hawser/net/server.hpp>
+#include <hawser/net/tls/tls_transport.hpp>
+#include <hawser/net/websocket/websocket.hpp>
 #include <hawser/process/self.hpp>
+#include <hawser/stomp/detail/basic_login.hpp>
+#include <hawser/stomp/detail/utf8.hpp>
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <exception>
 #include <utility>
 
 namespace hawser::stomp {
+namespace {
 
-BrokerConnection::BrokerConnection(std::shared_ptr<const BrokerOptions> options) noexcept
-    : options_(std::move(options)) {}
+// What is written within a callback. One for all connections of a thread, since each empties it
+// before its callback returns: frames are put together here, and leave in one piece.
+Bytes& shared_output() {
+  thread_local Bytes output;
+  return output;
+}
+constexpr std::size_t output_piece = std::size_t{64} << 10;
+
+}  // namespace
+
+struct BrokerConnection::LoginJob {
+  LoginJob(LoginRequest asked, std::shared_ptr<LoginGate> gate, Pid owner)
+      : request(std::move(asked)), ticket(std::in_place, std::move(gate), owner) {}
+  LoginRequest request;
+  Result<std::string> user = std::unexpected(Error{ErrorKind::failed, 0, "login", "not checked"});
+  std::optional<LoginGate::Ticket> ticket;
+};
+
+BrokerConnection::BrokerConnection(std::shared_ptr<const Shared> shared) noexcept
+    : shared_(std::move(shared)) {}
 
 Next BrokerConnection::init() {
-  auto bus = bus::Bus::find(self().system(), options_->bus);
-  if (bus) bus_ = std::move(*bus);
-  // A shard takes the subscriptions it held with it when it ends: so must we.
-  for (const Pid shard : bus_.shards()) self().monitor(shard);
-  const Pid pid = self().pid();
-  session_.emplace(options_->session, static_cast<BrokerSession::Port&>(*this),
-                   fmt::format("{}-{}-{}", pid.scheduler->number(), pid.index, pid.generation),
-                   self().now());
+  shared_output().clear();
+  const std::string number =
+      fmt::format("{:x}", self().process().scheduler().engine().random().next());
+  session_.emplace(shared_->options.session, static_cast<BrokerSession::Port&>(*this), number,
+                   self().now(), origin());
+  auto bus = bus::Bus::find(self().system(), shared_->options.bus);
   if (!bus) {
     session_->bus_lost(bus.error().text());
+    finish_turn();
     return keep();
   }
+  // A shard takes the subscriptions it held with it when it ends: so must we.
+  for (const Pid shard : bus->shards()) self().monitor(shard);
+  client_.emplace(std::move(*bus), static_cast<bus::ClientEvents&>(*this), shared_->options.client);
   tick();
+  finish_turn();
   return keep();
 }
 
+SessionOrigin BrokerConnection::origin() const {
+  SessionOrigin origin;
+  if (const auto peer = connection().peer()) origin.peer = peer->text();
+  if (const auto* tls = connection().transport<TlsTransport>())
+    if (auto info = tls->info(); info.peer_verified)
+      origin.certificate_subject = std::move(info.peer_subject);
+  if (const auto* websocket = connection().transport<WebSocketTransport>()) {
+    origin.version = find_subprotocol(websocket->subprotocol());
+    if (shared_->options.websocket_login)
+      if (auto basic = detail::read_basic_login(websocket->request().header("authorization")))
+        std::tie(origin.login, origin.passcode) = std::move(*basic);
+  }
+  return origin;
+}
+
 void BrokerConnection::handle_packet(Packet octets) {
-  const auto before = session_->state();
+  shared_output().clear();
   session_->received(octets, self().now());
-  // Logged in: heart-beats may be due long before the login's deadline.
-  if (session_->state() != before) tick();
+  finish_turn();
 }
 
 void BrokerConnection::handle_info(Info& info) {
-  if (const auto* delivery = info.get<bus::Delivery>()) {
-    session_->delivered(*delivery);
-  } else if (const auto* confirmed = info.get<bus::Confirmed>()) {
-    session_->confirmed(confirmed->token);
-  } else if (const auto* refused = info.get<bus::Refused>()) {
-    session_->refused(*refused);
-  } else if (const auto* ended = info.get<bus::SubscriptionEnded>()) {
-    session_->subscription_ended(*ended);
+  shared_output().clear();
+  if (client_ && client_->handle(info)) {
+    // The session has been told.
   } else if (info.get<Tick>() != nullptr) {
     timer_.reset();
     tick();
+  } else if (info.get<LoginGate::Turn>() != nullptr) {
+    check_login();
+  } else if (const auto* checked = info.get<LoginChecked>()) {
+    login_.reset();
+    session_->logged_in(std::move(checked->job->user));
   } else if (info.get<Down>() != nullptr) {
     session_->bus_lost();
   }
+  finish_turn();
 }
 
-void BrokerConnection::handle_drained() { session_->writable(); }
+void BrokerConnection::handle_drained() {
+  shared_output().clear();
+  session_->writable();
+  finish_turn();
+}
 
 void BrokerConnection::terminate(const Reason&) {
-  if (session_) session_->leave();
+  if (!session_ || !client_) return;
+  session_->leave();
+  client_->flush();
 }
 
 std::string BrokerConnection::describe() const {
   return session_ ? session_->describe() : std::string{};
 }
 
+void BrokerConnection::finish_turn() {
+  send_output();
+  if (client_) client_->flush();
+  // Logged in: heart-beats may be due long before the login's deadline.
+  if (session_->state() != ticked_in_) {
+    tick();
+    send_output();
+  }
+}
+
+void BrokerConnection::send_output() {
+  Bytes& output = shared_output();
+  if (output.empty()) return;
+  if (shared_->options.websocket_text) {
+    if (auto* websocket = connection().transport<WebSocketTransport>())
+      websocket->set_outgoing_text(detail::is_utf8(output));
+  }
+  // Nothing to be done about an error: the connection ends by itself and says why.
+  (void)connection().send_packet(BytesView(output));
+  output.clear();
+  if (output.capacity() > 4 * output_piece) output.shrink_to_fit();
+  session_->wrote(self().now());
+}
+
 void BrokerConnection::tick() {
   if (timer_) self().cancel_timer(*std::exchange(timer_, std::nullopt));
   if (!has_room()) session_->not_reading(self().now());
   const Instant next = session_->tick(self().now());
+  ticked_in_ = session_->state();
   if (next != Instant::never()) timer_ = self().send_after(next - self().now(), Tick{});
+}
+
+// ---- logins
+// --------------------------------------------------------------------------------------------
+
+void BrokerConnection::log_in(LoginRequest request) {
+  if (auto known = shared_->options.session.access->log_in_at_once(request)) {
+    session_->logged_in(std::move(*known));
+    return;
+  }
+  login_ = std::make_shared<LoginJob>(std::move(request), shared_->gate, self().pid());
+  if (login_->ticket->has_turn()) check_login();
+}
+
+void BrokerConnection::check_login() {
+  if (login_ == nullptr) return;
+  const auto access = shared_->options.session.access;
+  self().process().scheduler().engine().run_blocking(
+      [job = login_, access] {
+        try {
+          job->user = access->log_in(job->request);
+        } catch (const std::exception& thrown) {
+          job->user = std::unexpected(Error{ErrorKind::failed, 0, "login", thrown.what()});
+        }
+        job->request = {};
+      },
+      [job = login_, pid = self().pid()] {
+        job->ticket.reset();  // the next one's turn, whether or not we are still there
+        send_info(pid, LoginChecked{job});
+      });
 }
 
 // ---- the session's port
 // --------------------------------------------------------------------------------
 
-void BrokerConnection::write(BytesView octets) {
-  // Nothing to be done about an error: the connection ends by itself and says why.
-  (void)connection().send_packet(octets);
-  session_->wrote(self().now());
-}
+Bytes& BrokerConnection::output() { return shared_output(); }
 
 void BrokerConnection::write(const Payload& octets) {
-  if (!octets.empty()) (void)connection().send_packet(octets);
+  send_output();
+  if (shared_->options.websocket_text) {
+    if (auto* websocket = connection().transport<WebSocketTransport>())
+      websocket->set_outgoing_text(detail::is_utf8(octets.view()));
+  }
+  (void)connection().send_packet(octets);
 }
 
 bool BrokerConnection::has_room() {
-  return connection().unsent() < connection().options().high_water;
+  if (shared_output().size() >= output_piece) send_output();
+  return connection().unsent() + shared_output().size() < connection().options().high_water;
 }
 
-void BrokerConnection::end(Reason reason) { self().stop(std::move(reason)); }
-
-void BrokerConnection::publish(const bus::Destination& to, bus::MessagePtr message,
-                               std::uint64_t token) {
-  bus_.publish(to, std::move(message), self().pid(), token);
+void BrokerConnection::read(bool on) {
+  connection().activate(on ? ConnectionOptions::unlimited : 0);
 }
 
-void BrokerConnection::subscribe(const bus::Destination& to, std::uint64_t number,
-                                 std::uint32_t credit, std::uint64_t token) {
-  bus_.subscribe(to, {self().pid(), number}, credit, token);
+void BrokerConnection::end(Reason reason) {
+  if (const std::uint16_t code = session_->close_code(); code != 0) {
+    if (auto* websocket = connection().transport<WebSocketTransport>())
+      websocket->set_goodbye(code, reason.detail());
+  }
+  send_output();  // nothing is sent any more once we stop
+  self().stop(std::move(reason));
 }
 
-void BrokerConnection::unsubscribe(const bus::Destination& to, std::uint64_t number,
-                                   std::uint32_t taken, std::uint64_t token) {
-  bus_.unsubscribe(to, {self().pid(), number}, taken, token);
+std::int64_t BrokerConnection::wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             self().process().scheduler().engine().wall_clock().time_since_epoch())
+      .count();
 }
 
-void BrokerConnection::grant(const bus::Destination& to, std::uint64_t number,
-                             std::uint32_t credit) {
-  bus_.grant(to, {self().pid(), number}, credit);
+bus::Sender BrokerConnection::sender(const bus::Destination& to) { return client_->sender(to); }
+
+bool BrokerConnection::publish(bus::Sender to, bus::MessagePtr message, std::uint64_t token) {
+  return client_->publish(to, std::move(message), token);
 }
+
+void BrokerConnection::declare_temporary(const bus::Destination& queue) {
+  client_->declare(queue, {}, true, 0);
+}
+
+void BrokerConnection::remove(const bus::Destination& queue, std::uint64_t token) {
+  client_->remove(queue, false, token);
+}
+
+void BrokerConnection::subscribe(std::uint64_t number, bus::Subscription subscription,
+                                 std::uint64_t token) {
+  client_->subscribe(number, std::move(subscription), token);
+}
+
+void BrokerConnection::unsubscribe(std::uint64_t number, std::uint64_t last_seen,
+                                   std::uint64_t token) {
+  client_->unsubscribe(number, last_seen, token);
+}
+
+void BrokerConnection::settle(const bus::Settlement& settlement, std::uint64_t token) {
+  client_->settle(settlement, token);
+}
+
+void BrokerConnection::commit(bus::Transaction transaction, std::uint64_t token) {
+  client_->commit(std::move(transaction), token);
+}
+
+// ---- the bus's events
+// ----------------------------------------------------------------------------------
+
+void BrokerConnection::delivered(std::span<bus::Delivery> deliveries) {
+  session_->delivered(deliveries);
+}
+void BrokerConnection::confirmed(std::uint64_t token) { session_->confirmed(token); }
+void BrokerConnection::refused(std::uint64_t token, const Error& error) {
+  session_->refused(token, error);
+}
+void BrokerConnection::subscription_ended(std::uint64_t subscription, const Error& error) {
+  session_->subscription_ended(subscription, error);
+}
+void BrokerConnection::browse_ended(std::uint64_t subscription) {
+  session_->browse_ended(subscription);
+}
+void BrokerConnection::pause_changed(bool paused) { session_->pause_changed(paused); }
 
 ChildSpec broker_server(std::string name, ServerOptions server_options, BrokerOptions options) {
   server_options.framing = raw();
   return server<BrokerConnection>(
       std::move(name), std::move(server_options),
-      std::shared_ptr<const BrokerOptions>(std::make_shared<BrokerOptions>(std::move(options))));
+      std::shared_ptr<const BrokerConnection::Shared>(
+          std::make_shared<BrokerConnection::Shared>(std::move(options))));
+}
+
+Result<TransportMaker> broker_websocket(const BrokerWebSocket& options, VersionSet versions) {
+  WebSocketServerOptions websocket;
+  websocket.path = options.path;
+  websocket.origins = options.origins;
+  websocket.stream = true;
+  for (const Version version : {Version::v1_2, Version::v1_1, Version::v1_0})
+    if (versions.contains(version)) websocket.subprotocols.emplace_back(subprotocol(version));
+  websocket.subprotocol_required = !options.any_subprotocol;
+  if (auto valid = validate(websocket); !valid) return std::unexpected(std::move(valid.error()));
+  return websocket_server(std::move(websocket));
 }
 
 }  // namespace hawser::stomp

@@ -4,6 +4,7 @@
 
 #include <hawser/base/check.hpp>
 #include <hawser/stomp/detail/decimal.hpp>
+#include <hawser/stomp/detail/utf8.hpp>
 #include <hawser/stomp/encoder.hpp>
 #include <hawser/stomp/escape.hpp>
 #include <hawser/stomp/fault.hpp>
@@ -21,11 +22,6 @@ namespace {
 FrameView& scratch_frame() {
   thread_local FrameView frame;
   return frame;
-}
-
-Duration times(std::chrono::milliseconds interval, double factor) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double, std::milli>(static_cast<double>(interval.count()) * factor));
 }
 
 double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
@@ -54,13 +50,22 @@ std::string words_of(const FrameView& error) {
 
 }  // namespace
 
-ClientSession::ClientSession(const ClientOptions& options, Port& port, Instant now)
+ClientSession::ClientSession(const ClientSessionOptions& options, Port& port, Instant now)
     : options_(&options),
       port_(&port),
       parser_(options.parser),
-      started_(now),
-      last_received_(now),
-      last_written_(now) {}
+      liveness_(options.liveness, now),
+      started_(now) {
+  parser_.stream_to(this);
+}
+
+FrameView& ClientSession::Port::frame() { return scratch_frame(); }
+bool ClientSession::Port::body_begins(std::uint64_t, const FrameView&,
+                                      std::optional<std::uint64_t>) {
+  return false;
+}
+void ClientSession::Port::body_part(BytesView) {}
+void ClientSession::Port::body_ends(std::uint64_t, const FrameView&) {}
 
 Result<void> ClientSession::start(Instant now) {
   check(state_ == State::idle, "a client session is started once");
@@ -73,7 +78,8 @@ Result<void> ClientSession::start(Instant now) {
   for (const Header& header : options_->connect_headers) head.add(header.name, header.value);
   if (auto done = head.finish(); !done) return done;
   state_ = State::login;
-  started_ = last_received_ = now;
+  started_ = now;
+  liveness_.received(now);
   out += frame_end;
   write_octets(out, now);
   return {};
@@ -93,8 +99,11 @@ Result<void> ClientSession::ready(std::string_view operation, std::uint64_t toke
 }
 
 Result<void> ClientSession::write_frame(Command command, std::span<const HeaderView> own,
-                                        std::span<const Header> users, const Payload& body,
-                                        std::uint64_t token, Instant now) {
+                                        std::span<const Header> users, const Payload& body, Ask ask,
+                                        Instant now) {
+  if (options_->text && !detail::is_utf8(body.view()))
+    return refused(ErrorKind::invalid_argument, stomp::to_string(command),
+                   "the body is not UTF-8, and the WebSocket carries text messages");
   Bytes out;
   HeadWriter head(out, version_, command, {.content_length = options_->content_length});
   for (const HeaderView& header : own) head.add(header.name, header.value);
@@ -106,13 +115,18 @@ Result<void> ClientSession::write_frame(Command command, std::span<const HeaderV
     head.add(header.name, header.value);
   }
   const std::uint64_t receipt = last_receipt_ + 1;
-  if (token != 0) head.add("receipt", std::to_string(receipt));
+  if (ask.token != 0) head.add("receipt", std::to_string(receipt));
   if (auto done = head.finish(body.view()); !done) return done;
-  if (token != 0) {
+  if (ask.token != 0) {
     last_receipt_ = receipt;
-    awaited_.emplace(receipt, Awaited{token, now + options_->receipt_timeout});
+    const Duration timeout =
+        ask.timeout > Duration::zero() ? ask.timeout : options_->receipt_timeout;
+    awaited_.emplace(receipt, Awaited{ask.token, now + timeout, timeout});
+    deadlines_.emplace(now + timeout, receipt);
   }
-  if (body.empty()) {
+  // A short body is cheaper copied than sent as a piece of its own.
+  if (body.size() <= 2048) {
+    out += body.view();
     out += frame_end;
     write_octets(out, now);
     return {};
@@ -124,22 +138,22 @@ Result<void> ClientSession::write_frame(Command command, std::span<const HeaderV
 }
 
 void ClientSession::write_octets(BytesView octets, Instant now) {
-  last_written_ = now;
+  liveness_.wrote(now);
   port_->write(octets);
 }
 
 Result<void> ClientSession::send(BytesView destination, const Payload& body,
-                                 std::span<const Header> headers, std::uint64_t token,
-                                 Instant now) {
-  if (auto can = ready("SEND", token); !can) return can;
+                                 std::span<const Header> headers, Ask ask, Instant now) {
+  if (auto can = ready("SEND", ask.token); !can) return can;
   const std::array<HeaderView, 1> own{{{"destination", destination}}};
-  return write_frame(Command::send, own, headers, body, token, now);
+  return write_frame(Command::send, own, headers, body, ask, now);
 }
 
 Result<std::uint64_t> ClientSession::subscribe(BytesView destination, AckMode mode,
-                                               std::span<const Header> headers, std::uint64_t token,
-                                               Instant now) {
-  if (auto can = ready("SUBSCRIBE", token); !can) return std::unexpected(std::move(can.error()));
+                                               std::span<const Header> headers, Ask ask,
+                                               Instant now, std::string_view name) {
+  if (auto can = ready("SUBSCRIBE", ask.token); !can)
+    return std::unexpected(std::move(can.error()));
   if (mode == AckMode::client_individual && version_ == Version::v1_0)
     return refused(ErrorKind::unsupported, "SUBSCRIBE", "STOMP 1.0 has no client-individual");
   if (subscriptions_.size() >= options_->subscriptions)
@@ -147,26 +161,33 @@ Result<std::uint64_t> ClientSession::subscribe(BytesView destination, AckMode mo
         ErrorKind::overloaded, "SUBSCRIBE",
         fmt::format("there are {} subscriptions (setting subscriptions)", subscriptions_.size()));
   const std::uint64_t number = last_subscription_ + 1;
-  const std::string id = std::to_string(number);
+  const std::string id = name.empty() ? std::to_string(number) : std::string(name);
+  if (by_id_.contains(id))
+    return refused(ErrorKind::already_exists, "SUBSCRIBE",
+                   fmt::format("there is a subscription with the id {}", quoted(id)));
   const std::array<HeaderView, 3> own{
       {{"id", id}, {"destination", destination}, {"ack", to_string(mode)}}};
-  if (auto done = write_frame(Command::subscribe, own, headers, {}, token, now); !done)
+  if (auto done = write_frame(Command::subscribe, own, headers, {}, ask, now); !done)
     return std::unexpected(std::move(done.error()));
   last_subscription_ = number;
-  subscriptions_.emplace(number, Subscription{std::string(destination), mode});
+  by_id_.emplace(id, number);
+  subscriptions_.emplace(number, Known{id, std::string(destination)});
   return number;
 }
 
 Result<void> ClientSession::unsubscribe(std::uint64_t subscription, std::span<const Header> headers,
-                                        std::uint64_t token, Instant now) {
-  if (auto can = ready("UNSUBSCRIBE", token); !can) return can;
-  if (!subscriptions_.contains(subscription))
+                                        Ask ask, Instant now) {
+  if (auto can = ready("UNSUBSCRIBE", ask.token); !can) return can;
+  const auto found = subscriptions_.find(subscription);
+  if (found == subscriptions_.end())
     return refused(ErrorKind::not_found, "UNSUBSCRIBE",
                    fmt::format("there is no subscription {}", subscription));
-  const std::string id = std::to_string(subscription);
-  const std::array<HeaderView, 1> own{{{"id", id}}};
-  auto done = write_frame(Command::unsubscribe, own, headers, {}, token, now);
-  if (done) subscriptions_.erase(subscription);
+  const std::array<HeaderView, 1> own{{{"id", found->second.id}}};
+  auto done = write_frame(Command::unsubscribe, own, headers, {}, ask, now);
+  if (done) {
+    by_id_.erase(found->second.id);
+    subscriptions_.erase(found);
+  }
   return done;
 }
 
@@ -174,29 +195,36 @@ std::optional<BytesView> ClientSession::ack_id(const FrameView& message) const n
   return message.first(version_ == Version::v1_2 ? "ack" : "message-id");
 }
 
-Result<void> ClientSession::ack(std::uint64_t subscription, BytesView id, std::uint64_t token,
-                                Instant now) {
-  return settle(Command::ack, subscription, id, token, now);
+Result<void> ClientSession::ack(std::uint64_t subscription, BytesView id, Ask ask, Instant now,
+                                std::string_view transaction) {
+  return settle(Command::ack, subscription, id, ask, now, transaction);
 }
 
-Result<void> ClientSession::nack(std::uint64_t subscription, BytesView id, std::uint64_t token,
-                                 Instant now) {
+Result<void> ClientSession::nack(std::uint64_t subscription, BytesView id, Ask ask, Instant now,
+                                 std::string_view transaction) {
   if (version_ == Version::v1_0)
     return refused(ErrorKind::unsupported, "NACK", "STOMP 1.0 has none");
-  return settle(Command::nack, subscription, id, token, now);
+  return settle(Command::nack, subscription, id, ask, now, transaction);
 }
 
 Result<void> ClientSession::settle(Command command, std::uint64_t subscription, BytesView id,
-                                   std::uint64_t token, Instant now) {
-  if (auto can = ready(stomp::to_string(command), token); !can) return can;
-  const std::string number = std::to_string(subscription);
-  if (version_ == Version::v1_2) {
-    const std::array<HeaderView, 1> own{{{"id", id}}};
-    return write_frame(command, own, {}, {}, token, now);
-  }
-  const std::array<HeaderView, 2> own{{{"message-id", id}, {"subscription", number}}};
-  return write_frame(command, std::span(own).first(version_ == Version::v1_0 ? 1 : 2), {}, {},
-                     token, now);
+                                   Ask ask, Instant now, std::string_view transaction) {
+  if (auto can = ready(stomp::to_string(command), ask.token); !can) return can;
+  const auto found = subscriptions_.find(subscription);
+  const std::string name =
+      found == subscriptions_.end() ? std::to_string(subscription) : found->second.id;
+  std::array<HeaderView, 3> own{};
+  std::size_t count = 0;
+  own[count++] = {version_ == Version::v1_2 ? BytesView("id") : BytesView("message-id"), id};
+  if (version_ == Version::v1_1) own[count++] = {"subscription", name};
+  if (!transaction.empty()) own[count++] = {"transaction", transaction};
+  return write_frame(command, std::span(own).first(count), {}, {}, ask, now);
+}
+
+Result<void> ClientSession::control(Command command, std::span<const Header> headers, Ask ask,
+                                    Instant now) {
+  if (auto can = ready(stomp::to_string(command), ask.token); !can) return can;
+  return write_frame(command, {}, headers, {}, ask, now);
 }
 
 void ClientSession::disconnect(Instant now) {
@@ -210,19 +238,38 @@ void ClientSession::disconnect(Instant now) {
   goodbye_deadline_ = now + options_->disconnect_timeout;
   Bytes out;
   HeadWriter head(out, version_, Command::disconnect);
-  head.add("receipt", std::to_string(goodbye_receipt_));
+  if (options_->receipts) head.add("receipt", std::to_string(goodbye_receipt_));
   check(head.finish().has_value(), "a number can be sent as a receipt");
   out += frame_end;
   write_octets(out, now);
+  if (!options_->receipts) finish(Reason::normal());
 }
 
 // ---- in from the broker
 // --------------------------------------------------------------------------
 
 void ClientSession::received(BytesView octets, Instant now) {
-  last_received_ = now;
-  FrameView& frame = scratch_frame();
+  liveness_.received(now);
+  if (!held_.empty()) {
+    held_ += octets;
+    return;
+  }
+  read(octets);
+}
+
+void ClientSession::resume(Instant now) {
+  liveness_.received(now);
+  const Bytes octets = std::exchange(held_, {});
+  read(octets);
+}
+
+void ClientSession::read(BytesView octets) {
   while (state_ != State::ended) {
+    if (port_->holding()) {
+      held_ = octets;
+      return;
+    }
+    FrameView& frame = port_->frame();
     switch (parser_.next(octets, frame)) {
       case Step::frame:
         handle(frame);
@@ -235,6 +282,14 @@ void ClientSession::received(BytesView octets, Instant now) {
         return;
     }
   }
+}
+
+bool ClientSession::wants_body(const FrameView& head, std::optional<std::uint64_t> length) {
+  if (head.command() != Command::message || state_ != State::open) return false;
+  const std::uint64_t number = subscription_of(head);
+  if (number == 0 || !port_->body_begins(number, head, length)) return false;
+  streaming_ = number;
+  return true;
 }
 
 void ClientSession::handle(const FrameView& frame) {
@@ -279,30 +334,52 @@ void ClientSession::handle_connected(const FrameView& frame) {
   }
   version_ = *version;
   parser_.set_version(version_);
-  heartbeats_ = agree(options_->heartbeat, *theirs);
+  liveness_.agree(stomp::agree(options_->heartbeat, *theirs));
+  server_ = frame.first("server").value_or("");
   state_ = State::open;
   port_->connected(frame);
 }
 
-void ClientSession::handle_message(const FrameView& frame) {
-  std::uint64_t number = 0;
+std::uint64_t ClientSession::subscription_of(const FrameView& frame) const {
   if (const auto id = frame.first("subscription")) {
-    number = detail::parse_decimal(*id).value_or(0);
-  } else if (version_ == Version::v1_0) {
-    // A 1.0 broker need not know ids; then the destination tells.
-    const auto destination = frame.first("destination").value_or("");
-    for (const auto& [candidate, subscription] : subscriptions_) {
-      if (subscription.destination == destination) {
-        number = candidate;
-        break;
-      }
-    }
-  } else {
+    const auto found = by_id_.find(*id);
+    return found == by_id_.end() ? 0 : found->second;
+  }
+  if (version_ != Version::v1_0) return 0;
+  // A 1.0 broker need not know ids; then the destination tells.
+  const auto destination = frame.first("destination").value_or("");
+  for (const auto& [number, known] : subscriptions_)
+    if (known.destination == destination) return number;
+  return 0;
+}
+
+void ClientSession::handle_message(const FrameView& frame) {
+  if (parser_.streamed()) {
+    const std::uint64_t number = std::exchange(streaming_, 0);
+    if (state_ == State::open) port_->body_ends(number, frame);
+    return;
+  }
+  const auto id = frame.first("subscription");
+  if (!id && version_ != Version::v1_0) {
     finish(Reason::protocol_error("MESSAGE without subscription"));
     return;
   }
-  // It may have been on its way when we unsubscribed, or after our goodbye: nobody waits for it.
-  if (state_ == State::open && subscriptions_.contains(number)) port_->message(number, frame);
+  if (state_ != State::open) return;
+  // One of no subscription may have been on its way when we unsubscribed: nobody waits for it. But
+  // an answer to a temporary reply queue comes under the queue's own name (D-06).
+  const std::uint64_t number = subscription_of(frame);
+  if (number != 0 || (id && id->starts_with("/temp-queue/"))) port_->message(number, frame);
+}
+
+std::optional<std::uint64_t> ClientSession::take_awaited(BytesView receipt) {
+  const auto number = detail::parse_decimal(receipt);
+  const auto found = number ? awaited_.find(*number) : awaited_.end();
+  // One that is not awaited came after its time-out.
+  if (found == awaited_.end()) return std::nullopt;
+  const std::uint64_t token = found->second.token;
+  deadlines_.erase({found->second.deadline, found->first});
+  awaited_.erase(found);
+  return token;
 }
 
 void ClientSession::handle_receipt(const FrameView& frame) {
@@ -311,18 +388,11 @@ void ClientSession::handle_receipt(const FrameView& frame) {
     finish(Reason::protocol_error("RECEIPT without receipt-id"));
     return;
   }
-  const auto number = detail::parse_decimal(*name);
-  if (!number) return;
-  if (state_ == State::closing && *number == goodbye_receipt_) {
+  if (state_ == State::closing && *name == std::to_string(goodbye_receipt_)) {
     finish(Reason::normal());
     return;
   }
-  // One that is not awaited came after its time-out.
-  const auto found = awaited_.find(*number);
-  if (found == awaited_.end()) return;
-  const std::uint64_t token = found->second.token;
-  awaited_.erase(found);
-  port_->completed(token, {});
+  if (const auto token = take_awaited(*name)) port_->completed(*token, {});
 }
 
 void ClientSession::handle_error(const FrameView& frame) {
@@ -330,13 +400,9 @@ void ClientSession::handle_error(const FrameView& frame) {
   const bool in_login = state_ == State::login;
   login_refused_ = in_login;
   if (const auto name = frame.first("receipt-id")) {
-    const auto found = awaited_.find(detail::parse_decimal(*name).value_or(0));
-    if (found != awaited_.end()) {
-      const std::uint64_t token = found->second.token;
-      awaited_.erase(found);
-      port_->completed(token, refused(ErrorKind::protocol_error, "receipt",
-                                      "the broker answered ERROR " + words));
-    }
+    if (const auto token = take_awaited(*name))
+      port_->completed(*token, refused(ErrorKind::protocol_error, "receipt",
+                                       "the broker answered ERROR " + words));
   }
   port_->error(frame);
   if (state_ == State::ended) return;
@@ -352,6 +418,7 @@ void ClientSession::handle_error(const FrameView& frame) {
 void ClientSession::fail_awaited(const Error& error) {
   // Moved out first: whoever is told may ask for more, which is refused, not waited for.
   const auto awaited = std::exchange(awaited_, {});
+  deadlines_.clear();
   for (const auto& [receipt, waiting] : awaited)
     port_->completed(waiting.token, std::unexpected(error));
 }
@@ -361,6 +428,7 @@ void ClientSession::finish(Reason reason) {
   state_ = State::ended;
   fail_awaited({ErrorKind::closed, 0, "receipt", "the session ended: " + reason.text()});
   subscriptions_.clear();
+  by_id_.clear();
   port_->end(std::move(reason));
 }
 
@@ -371,6 +439,7 @@ Reason ClientSession::lost(Reason reason) {
   state_ = State::ended;
   fail_awaited({ErrorKind::closed, 0, "receipt", "the connection ended: " + reason.text()});
   subscriptions_.clear();
+  by_id_.clear();
   return reason;
 }
 
@@ -390,33 +459,24 @@ Instant ClientSession::tick(Instant now) {
     finish(Reason::timeout("disconnect: the broker did not answer"));
     return Instant::never();
   }
-  while (!awaited_.empty() && now >= awaited_.begin()->second.deadline) {
-    const std::uint64_t token = awaited_.begin()->second.token;
-    awaited_.erase(awaited_.begin());
-    port_->completed(
-        token, refused(ErrorKind::timeout, "receipt",
-                       fmt::format("none came within {} s", seconds(options_->receipt_timeout))));
+  while (!deadlines_.empty() && now >= deadlines_.begin()->first) {
+    const auto due = awaited_.find(deadlines_.begin()->second);
+    const Awaited late = due->second;
+    deadlines_.erase(deadlines_.begin());
+    awaited_.erase(due);
+    port_->completed(late.token,
+                     refused(ErrorKind::timeout, "receipt",
+                             fmt::format("none came within {} s", seconds(late.timeout))));
   }
   if (state_ == State::ended) return Instant::never();
-  Instant next = goodbye_deadline_;
-  if (!awaited_.empty()) next = std::min(next, awaited_.begin()->second.deadline);
-  if (heartbeats_.receive_every.count() > 0) {
-    const Duration silence =
-        std::max(times(heartbeats_.receive_every, options_->receive_factor),
-                 Duration(heartbeats_.receive_every) + options_->receive_grace);
-    const Instant dead = last_received_ + silence;
-    if (now >= dead) {
-      finish(Reason::timeout(
-          fmt::format("heart-beat: nothing came for {} s", seconds(now - last_received_))));
-      return Instant::never();
-    }
-    next = std::min(next, dead);
+  const Liveness::Look look = liveness_.look(now);
+  if (look.dead) {
+    finish(Reason::timeout(*look.dead));
+    return Instant::never();
   }
-  if (heartbeats_.send_every.count() > 0) {
-    const Duration interval = times(heartbeats_.send_every, options_->send_factor);
-    if (now >= last_written_ + interval) write_octets(heartbeat_octet, now);
-    next = std::min(next, last_written_ + interval);
-  }
+  if (look.beat) write_octets(heartbeat_octet, now);
+  Instant next = std::min(goodbye_deadline_, look.next);
+  if (!deadlines_.empty()) next = std::min(next, deadlines_.begin()->first);
   return next;
 }
 

@@ -73,7 +73,7 @@ class RecordingPort final : public ClientSession::Port {
 };
 
 struct ClientSessionTest : testing::Test {
-  ClientOptions options{.host = "main"};
+  ClientSessionOptions options{.host = "main"};
   RecordingPort port;
   Instant now{100s};
   std::optional<ClientSession> session;

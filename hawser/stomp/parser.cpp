@@ -47,6 +47,7 @@ Parser::Parser() noexcept : options_(&default_options) {}
 Step Parser::next(BytesView& input, FrameView& frame) {
   frame.clear();
   if (phase_ == Phase::failed) return stop_failed(input, frame);
+  if (phase_ == Phase::streaming) return stream_body(input, frame);
   return held_.empty() ? read_whole(input, frame, false) : resume(input, frame);
 }
 
@@ -74,6 +75,13 @@ Step Parser::read_whole(BytesView& input, FrameView& frame, bool beat) {
   if (head == Head::failed) return stop_failed(input, frame);
   if (head == Head::done) {
     const char* const body = begin + line_start_;
+    if (offer_body(frame)) {
+      held_.append({begin, distance(begin, body)}, 0);
+      line_start_ = 0;
+      input.remove_prefix(distance(input.data(), body));
+      return stream_body(input, frame);
+    }
+    if (phase_ == Phase::failed) return stop_failed(input, frame);
     const std::size_t available = distance(body, end);
     const char* body_end = nullptr;
     if (counted_) {
@@ -129,7 +137,81 @@ Step Parser::resume(BytesView& input, FrameView& frame) {
       return read_whole(input, frame, !std::exchange(after_frame_, false));
     }
   }
+  if (!offered_) {
+    // Its lines were read in pieces: the sink sees the head whole.
+    if (sink_ != nullptr) {
+      const BytesView whole = held_.view();
+      const std::size_t body_start = line_start_;
+      frame.clear();
+      begin_frame();
+      const Head again = read_head(whole.data(), whole.data() + body_start, frame);
+      if (again == Head::failed) return stop_failed(input, frame);
+    }
+    if (offer_body(frame)) {
+      line_start_ = 0;
+      return stream_body(input, frame);
+    }
+    if (phase_ == Phase::failed) return stop_failed(input, frame);
+  }
   return resume_body(input, frame);
+}
+
+/// The head is in `frame`: does the sink want the body? The limit on bodies is for
+/// those that are held.
+bool Parser::offer_body(FrameView& frame) {
+  offered_ = true;
+  if (sink_ == nullptr) return false;
+  const bool has_body = !counted_ || body_length_ > 0;
+  if (has_body && (!options_->strict_bodies || may_carry_body(command_))) {
+    if (frame.escaped_ > 0) unescape_headers(frame);
+    frame.escaped_ = 0;  // once is enough
+    const auto length = counted_ ? std::optional(body_length_) : std::nullopt;
+    if (sink_->wants_body(frame, length)) {
+      phase_ = Phase::streaming;
+      return true;
+    }
+  }
+  if (counted_ && body_length_ > options_->limits.body) fail_announced_body();
+  return false;
+}
+
+Step Parser::stream_body(BytesView& input, FrameView& frame) {
+  while (!input.empty()) {
+    std::size_t size = input.size();
+    bool ends = false;
+    if (counted_) {
+      const std::uint64_t rest = body_length_ - line_start_;
+      if (rest == 0) {
+        if (input.front() != '\0') {
+          fail_long_body();
+          return stop_failed(input, frame);
+        }
+        size = 0;
+        ends = true;
+      } else {
+        size = static_cast<std::size_t>(std::min<std::uint64_t>(rest, size));
+      }
+    } else if (const char* const end = find_nul(input.data(), size)) {
+      size = distance(input.data(), end);
+      ends = true;
+    }
+    const BytesView part = input.substr(0, size);
+    input.remove_prefix(ends ? size + 1 : size);
+    line_start_ += size;
+    if (size > 0) sink_->body_part(part);
+    if (!ends) continue;
+    frame.clear();
+    frame.held_ = std::move(held_);  // the head
+    begin_frame();
+    const BytesView whole = frame.held_.view();
+    const Head head = read_head(whole.data(), whole.data() + whole.size(), frame);
+    if (head == Head::failed) return stop_failed(input, frame);
+    deliver(frame, {});
+    streamed_ = true;
+    return Step::frame;
+  }
+  frame.clear();
+  return Step::need_more;
 }
 
 Step Parser::resume_body(BytesView& input, FrameView& frame) {
@@ -181,6 +263,7 @@ void Parser::deliver(FrameView& frame, BytesView body) {
   if (frame.escaped_ > 0) unescape_headers(frame);
   begin_frame();
   after_frame_ = true;
+  streamed_ = false;
 }
 
 void Parser::unescape_headers(FrameView& frame) const {
@@ -208,6 +291,7 @@ void Parser::begin_frame() noexcept {
   header_count_ = 0;
   body_length_ = 0;
   counted_ = false;
+  offered_ = false;
 }
 
 /// Takes the lines from line_start_ on, out of a frame whose octets so far are [begin, end).
@@ -239,7 +323,7 @@ Parser::Head Parser::read_head(const char* begin, const char* end, FrameView& fr
       if (!take_command(text, frame)) return Head::failed;
       phase_ = Phase::headers;
       line_start_ = distance(begin, scan.stop + 1);
-      block_start_ = line_start_;
+      block_start_ = static_cast<std::uint32_t>(line_start_);
       continue;
     }
     if (!text.empty() && !take_header(text, scan.colon, scan.backslash, frame)) return Head::failed;
@@ -305,21 +389,25 @@ bool Parser::take_content_length(BytesView value) {
     return fail(Fault::bad_content_length,
                 fmt::format("content-length {} is not an unsigned number", quoted(value, 24)));
   }
-  if (*length > options_->limits.body) {
-    return fail(Fault::body_too_long,
-                fmt::format("a body of {} octets is announced, at most {} are "
-                            "accepted",
-                            *length, options_->limits.body));
-  }
   counted_ = true;
   body_length_ = *length;
-  return true;
+  // With a sink it is not known yet whether this body is to be held.
+  return (sink_ != nullptr && version_) || *length <= options_->limits.body ||
+         fail_announced_body();
+}
+
+bool Parser::fail_announced_body() {
+  return fail(Fault::body_too_long, fmt::format("a body of {} octets is announced, at most {} are "
+                                                "accepted",
+                                                body_length_, options_->limits.body));
 }
 
 /// The empty line was read, and line_start_ is where the body begins.
 bool Parser::end_head() {
   phase_ = Phase::body;
   if (!counted_ || body_length_ <= body_room()) return true;
+  const bool may_stream = sink_ != nullptr && version_ && body_length_ > options_->limits.body;
+  if (may_stream && (!options_->strict_bodies || may_carry_body(command_))) return true;
   counted_ = false;  // not what follows the body is wrong, but that there is so much of it
   fail_long_body();
   return false;

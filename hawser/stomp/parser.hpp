@@ -3,6 +3,7 @@
 #pragma once
 
 #include <hawser/base/bytes.hpp>
+#include <hawser/stomp/body_sink.hpp>
 #include <hawser/stomp/command.hpp>
 #include <hawser/stomp/detail/held_bytes.hpp>
 #include <hawser/stomp/escape.hpp>
@@ -67,7 +68,7 @@ enum class Step : unsigned char {
 ///   }
 ///
 /// A frame that lies whole in the input is not copied; one that straddles inputs is, once. Between
-/// frames a parser holds no memory beyond itself.
+/// frames a parser holds no memory beyond itself. A body that stream_to() gives away is never held.
 class Parser {
  public:
   /// With default options.
@@ -86,6 +87,12 @@ class Parser {
   void set_version(Version version) noexcept { version_ = version; }
   std::optional<Version> version() const noexcept { return version_; }
 
+  /// Asks `sink` about each body, from the next frame on; nullptr: bodies are part of their frames.
+  /// Nothing of a body is copied then. A fault in the midst of one comes after parts of it.
+  void stream_to(BodySink* sink) noexcept { sink_ = sink; }
+  /// Whether the body of the last frame went to the sink.
+  bool streamed() const noexcept { return streamed_; }
+
   /// What went wrong after Step::error; nullptr before.
   const ParseError* error() const noexcept { return error_.get(); }
 
@@ -96,12 +103,14 @@ class Parser {
   std::size_t held() const noexcept { return held_.capacity(); }
 
  private:
-  enum class Phase : unsigned char { command, headers, body, failed };
+  enum class Phase : unsigned char { command, headers, body, streaming, failed };
   enum class Head : unsigned char { partial, blank, done, failed };  // blank: an EOL between frames
 
   Step read_whole(BytesView& input, FrameView& frame, bool beat);
   Step resume(BytesView& input, FrameView& frame);
   Step resume_body(BytesView& input, FrameView& frame);
+  bool offer_body(FrameView& frame);
+  Step stream_body(BytesView& input, FrameView& frame);
   Step deliver_held(BytesView& input, FrameView& frame);
   void deliver(FrameView& frame, BytesView body);
   void unescape_headers(FrameView& frame) const;
@@ -111,6 +120,7 @@ class Parser {
   bool take_command(BytesView line, FrameView& frame);
   bool take_header(BytesView line, const char* colon, bool backslash, FrameView& frame);
   bool take_content_length(BytesView value);
+  bool fail_announced_body();
   bool end_head();
 
   std::size_t line_room() const noexcept;
@@ -131,15 +141,19 @@ class Parser {
   const ParserOptions* options_;
   detail::HeldBytes held_;  // its octets so far, when they came in pieces
   std::unique_ptr<ParseError> error_;
-  std::size_t line_start_ = 0;     // the line being read; in Phase::body the body
+  BodySink* sink_ = nullptr;
+  // The line being read; in Phase::body the body; in Phase::streaming how much of it has gone.
+  std::size_t line_start_ = 0;
   std::uint64_t body_length_ = 0;  // if counted_
-  std::size_t block_start_ = 0;    // the first header line
+  std::uint32_t block_start_ = 0;  // the first header line, behind a short command
   std::uint32_t header_count_ = 0;
   std::optional<Version> version_{};
   Command command_ = Command::unknown;
   Phase phase_ = Phase::command;
   bool counted_ = false;      // content-length was given
   bool after_frame_ = false;  // no line end has followed the last frame yet
+  bool offered_ = false;      // the sink has been asked about this frame's body
+  bool streamed_ = false;
 };
 
 /// Every frame that `input` completes, copied (S-27). Look at parser.error() afterwards.

@@ -1,49 +1,50 @@
 // A broker's side of one STOMP connection, as a state machine without I/O: octets and the bus's
 // answers go in, octets and requests to the bus come out through a Port. Public; belongs to the
 // process that owns it.
+//
+// By idea: session.cpp has the way in and out and the faults; session_login.cpp CONNECT and
+// DISCONNECT; session_send.cpp SEND; session_subscriptions.cpp SUBSCRIBE, UNSUBSCRIBE and MESSAGE;
+// session_acks.cpp ACK and NACK; session_transactions.cpp BEGIN, COMMIT and ABORT;
+// session_clock.cpp time-outs and heart-beats.
 #pragma once
 
 #include <hawser/base/bytes.hpp>
 #include <hawser/base/time.hpp>
-#include <hawser/bus/bus.hpp>
+#include <hawser/bus/client.hpp>
 #include <hawser/process/reason.hpp>
+#include <hawser/stomp/access.hpp>
+#include <hawser/stomp/destination.hpp>
+#include <hawser/stomp/detail/fifo.hpp>
+#include <hawser/stomp/detail/receipt_ledger.hpp>
+#include <hawser/stomp/detail/send_headers.hpp>
+#include <hawser/stomp/detail/subscribe_headers.hpp>
+#include <hawser/stomp/detail/unsettled.hpp>
 #include <hawser/stomp/frame.hpp>
 #include <hawser/stomp/heartbeat.hpp>
 #include <hawser/stomp/parser.hpp>
+#include <hawser/stomp/session_options.hpp>
 #include <hawser/stomp/version.hpp>
 
-#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace hawser::stomp {
 
-/// Bounds and offers of a broker's sessions. One object serves all of them and outlives them.
-struct SessionOptions {
-  ParserOptions parser{};
-  VersionSet versions = VersionSet::all();
-  /// How long a peer may take from connecting to a whole CONNECT.
-  Duration login_timeout = 10s;
-  /// What the broker offers as `heart-beat`.
-  Heartbeat heartbeat{std::chrono::milliseconds(10'000), std::chrono::milliseconds(10'000)};
-  /// Heart-beats leave after this part of the agreed interval, counted from the last octet written.
-  double send_factor = 0.5;
-  /// A peer is dead after this many agreed intervals without an octet, plus the grace.
-  double receive_factor = 2.0;
-  Duration receive_grace = 500ms;
-  std::uint32_t subscriptions = 1'000;    ///< per session
-  std::uint32_t subscription_id = 1'024;  ///< octets of a subscription's id
-  std::uint32_t destination = 1'024;      ///< octets of a destination
-  std::uint32_t receipt = 1'024;          ///< octets of a receipt's name
-  std::uint32_t awaited_receipts =
-      10'000;  ///< SENDs with a receipt that the bus has not answered yet
-  /// Messages the bus may have on their way to one subscription; it is told of room in halves.
-  std::uint32_t window = 64;
-  std::string server = "hawser/0.1.0";  ///< the `server` header of CONNECTED
+/// What is known of a peer before it has said anything.
+struct SessionOrigin {
+  std::string peer{};                 ///< its address
+  std::string certificate_subject{};  ///< of a verified TLS client certificate
+  std::string login{};                ///< of the HTTP request (Basic); used when CONNECT has none
+  std::string passcode{};
+  std::optional<Version> version{};  ///< what the WebSocket's sub-protocol stands for (W-01)
 };
 
 class BrokerSession {
@@ -51,38 +52,60 @@ class BrokerSession {
   /// What a session needs from around it. Calls come only from inside the session's own methods.
   class Port {
    public:
-    /// Queues octets; they leave in the order written.
-    virtual void write(BytesView octets) = 0;
+    /// Octets for the peer are appended here; what is in it is sent when the method that was called
+    /// returns. Always the same object.
+    virtual Bytes& output() = 0;
+    /// Behind what is in output(), by reference.
     virtual void write(const Payload& octets) = 0;
     /// False once the peer reads slower than we write: deliveries then wait until writable() is
     /// told.
     virtual bool has_room() = 0;
+    /// Whether more is to be read from the peer. What was read already may still come.
+    virtual void read(bool on) = 0;
     /// Sends what is queued and ends the connection. Nothing is written after it.
     virtual void end(Reason reason) = 0;
+    /// Asks SessionOptions::access; logged_in() answers, perhaps before this returns.
+    virtual void log_in(LoginRequest request) = 0;
+    /// Milliseconds since 1970.
+    virtual std::int64_t wall_ms() = 0;
 
-    virtual void publish(const bus::Destination& to, bus::MessagePtr message,
-                         std::uint64_t token) = 0;
-    virtual void subscribe(const bus::Destination& to, std::uint64_t number, std::uint32_t credit,
+    // As bus::Client has them.
+    virtual bus::Sender sender(const bus::Destination& to) = 0;
+    virtual bool publish(bus::Sender to, bus::MessagePtr message, std::uint64_t token) = 0;
+    virtual void declare_temporary(const bus::Destination& queue) = 0;
+    virtual void remove(const bus::Destination& queue, std::uint64_t token) = 0;
+    virtual void subscribe(std::uint64_t number, bus::Subscription subscription,
                            std::uint64_t token) = 0;
-    /// `taken` of the deliveries since the last grant have been written.
-    virtual void unsubscribe(const bus::Destination& to, std::uint64_t number, std::uint32_t taken,
+    virtual void unsubscribe(std::uint64_t number, std::uint64_t last_seen,
                              std::uint64_t token) = 0;
-    virtual void grant(const bus::Destination& to, std::uint64_t number, std::uint32_t credit) = 0;
+    virtual void settle(const bus::Settlement& settlement, std::uint64_t token) = 0;
+    virtual void commit(bus::Transaction transaction, std::uint64_t token) = 0;
 
    protected:
     ~Port() = default;
   };
 
-  /// `number` tells this session from others in its `session` header and message ids.
-  BrokerSession(const SessionOptions& options, Port& port, std::string number, Instant now);
+  /// `number` tells this session from all others, also of brokers before this one: it is in its
+  /// `session` header and message ids, and nobody should guess it. No '-' in it.
+  BrokerSession(const SessionOptions& options, Port& port, std::string number, Instant now,
+                SessionOrigin origin = {});
+  BrokerSession(const BrokerSession&) = delete;
+  BrokerSession& operator=(const BrokerSession&) = delete;
+  ~BrokerSession();
 
   void received(BytesView octets, Instant now);
-  void delivered(const bus::Delivery& delivery);
-  void confirmed(std::uint64_t token);
-  void refused(const bus::Refused& refused);
-  void subscription_ended(const bus::SubscriptionEnded& ended);
+  /// The user's name, or why there is none.
+  void logged_in(Result<std::string> user);
   /// The peer has caught up: what waited is written.
   void writable();
+
+  // What the bus says; as bus::ClientEvents.
+  void delivered(std::span<bus::Delivery> deliveries);
+  void confirmed(std::uint64_t token);
+  void refused(std::uint64_t token, const Error& error);
+  void subscription_ended(std::uint64_t subscription, const Error& error);
+  void browse_ended(std::uint64_t subscription);
+  void pause_changed(bool paused);
   /// The bus went away under the session, or is not there; `why` is for the log.
   void bus_lost(std::string why = "the bus ended");
 
@@ -95,77 +118,161 @@ class BrokerSession {
   /// does not, its heart-beats lie unread in the kernel.
   void not_reading(Instant now) noexcept { last_received_ = now; }
 
-  /// The connection ends: what was on its way to it goes back to the queues. Last of all.
+  /// The connection ends: what was on its way to it goes back to the queues, open transactions are
+  /// aborted. Last of all.
   void leave();
 
-  /// leaving: DISCONNECT came, and the bus has yet to answer frames before it.
-  enum class State : std::uint8_t { login, open, leaving, ended };
+  /// checking: CONNECT came, and log_in() is asked. leaving: DISCONNECT came, and the bus has yet
+  /// to answer frames before it.
+  enum class State : std::uint8_t { login, checking, open, leaving, ended };
   State state() const noexcept { return state_; }
   Version version() const noexcept { return version_; }
+  const std::string& user() const noexcept { return user_; }
   const HeartbeatPlan& heartbeats() const noexcept { return heartbeats_; }
   std::size_t subscriptions() const noexcept { return by_name_.size(); }
+  std::size_t transactions() const noexcept { return transactions_.size(); }
+  /// Input is held back: for a login, for the bus, for receipts.
+  bool holding() const noexcept { return held_ != 0; }
+  /// What a WebSocket's close frame should say of the end (W-08): 1009 for what was too long, 1008
+  /// for who may not; 0 where the Reason tells.
+  std::uint16_t close_code() const noexcept { return close_code_; }
   std::string describe() const;
 
  private:
+  enum Hold : std::uint8_t { hold_login = 1, hold_receipts = 2, hold_bus = 4 };
+
   struct Subscription {
+    std::uint64_t number = 0;
+    std::string name;  // the client's id, as it came
+    detail::AckMode ack = detail::AckMode::automatic;
+    std::string head{};      // "MESSAGE\nsubscription:…\nmessage-id:…-", escaped and ready
+    std::string ack_head{};  // "ack:…-" where the version has it
+    std::optional<bus::Destination> durable{};
+    std::string temporary{};  // "/temp-queue/X" if it reads that one
+    std::uint64_t last_written = 0;
+    std::uint64_t last_settled = 0;  // automatic only
+    detail::Unsettled unsettled{};   // all other modes
+  };
+  /// A destination that was sent to before, taken apart and allowed.
+  struct Target {
     bus::Destination to;
-    std::string name;             // the client's id, as it came
-    std::string head{};           // "MESSAGE\nsubscription:…\nmessage-id:…-", escaped and ready
-    std::uint32_t taken = 0;      // deliveries written since the last grant
-    std::size_t taken_bytes = 0;  // and what they weigh: the bus holds them until they are granted
+    bus::Sender sender;
+    bool reply = false;  // another session's temporary queue
   };
-  /// A frame the bus has yet to answer.
-  struct Awaited {
-    std::string receipt;
+  struct Claim {
+    std::uint64_t subscription;
+    std::uint64_t first;
+    std::uint64_t last;
   };
-  struct Waiting {
-    std::uint64_t subscription = 0;
-    bus::MessagePtr message;
+  struct OpenTransaction {
+    bus::Transaction actions;
+    std::vector<Bytes> receipts;  // owed at the commit
+    std::vector<Claim> claims;
+    std::uint32_t frames = 0;
+    std::size_t bytes = 0;  // of its messages
   };
+  using Transactions = std::map<std::string, OpenTransaction, std::less<>>;
 
+  // session.cpp
+  void work(BytesView octets);
   void handle(const FrameView& frame);
-  void connect(const FrameView& frame);
-  void send(const FrameView& frame);
-  void subscribe(const FrameView& frame);
-  void unsubscribe(const FrameView& frame);
-  void disconnect(const FrameView& frame);
-  void say_goodbye();
-
+  void hold(Hold why);
+  void let_go(Hold why);
+  bool reading() const noexcept {
+    return held_ == 0 && (state_ == State::login || state_ == State::open);
+  }
   /// ERROR with these words, then the end. `receipt` is echoed when the frame at fault had one.
   void fail(std::string_view message, std::string_view detail, std::optional<BytesView> receipt,
-            Reason reason);
+            Reason reason, std::optional<BytesView> subscription = {});
   void fail_frame(const FrameView& frame, std::string_view message, std::string_view detail = {});
+  void fail_refused(const FrameView& frame, std::string_view what, BytesView destination);
   void write_receipt(BytesView name);
-  void write_message(const Subscription& subscription, const bus::Message& message);
-  void take(std::uint64_t number, Subscription& subscription, const bus::Message& message);
-  std::optional<std::string> required(const FrameView& frame, BytesView name, std::uint32_t limit);
-  /// 0 when the frame asks for no receipt; nothing when it asked wrongly (the session has ended).
-  std::optional<std::uint64_t> token_for(const FrameView& frame);
-  std::optional<bus::Destination> destination_of(const FrameView& frame);
+  /// The receipt that a frame asks for: "" for none; nothing when it asked wrongly (the session has
+  /// ended).
+  std::optional<BytesView> receipt_of(const FrameView& frame);
+  /// A token under which the bus will answer; 0 for no receipt.
+  std::uint64_t owe(BytesView receipt);
+  std::uint64_t owe(std::vector<Bytes> receipts);
+  bool within(const FrameView& frame, BytesView value, std::uint32_t limit, const char* what);
+
+  // session_login.cpp
+  void connect(const FrameView& frame);
+  void disconnect(const FrameView& frame);
+  void write_connected();
+  void say_goodbye();
+
+  // session_send.cpp
+  void send(const FrameView& frame);
+  void send_composite(const FrameView& frame, const detail::SendHeaders& headers,
+                      OpenTransaction* transaction, BytesView receipt);
+  Target* target_for(const FrameView& frame, BytesView text);
+  bool read_target(const FrameView& frame, BytesView text, Target& target);
+  bus::MessagePtr make_message(const FrameView& frame, const detail::SendHeaders& headers,
+                               BytesView destination, const Target& target, const Payload& body);
+  bool offer_temporary(const FrameView& frame, BytesView destination);
+  bool own_temporary(const FrameView& frame, BytesView name);
+  std::string reply_name(BytesView temporary) const;
+
+  // session_subscriptions.cpp
+  void subscribe(const FrameView& frame);
+  void unsubscribe(const FrameView& frame);
+  bool read_source(const FrameView& frame, const detail::SubscribeHeaders& headers, BytesView name,
+                   bus::Subscription& wanted, Subscription& made);
+  bool room_for_subscription(const FrameView& frame);
+  Subscription& add_subscription(Subscription made, bool named_by_id);
+  void end_subscription(Subscription& subscription, std::uint64_t token);
+  std::string durable_name(BytesView name) const;
+  void write_message(Subscription& subscription, const bus::Delivery& delivery);
+  void settle_written(Subscription& subscription);
   Subscription* find_subscription(std::uint64_t number);
-  void unescaped_header(Bytes& out, BytesView name, BytesView value) const;
+
+  // session_acks.cpp
+  void acknowledge(const FrameView& frame, bool positive);
+  Subscription* find_delivery(const FrameView& frame, std::uint64_t& id, bool& malformed);
+
+  // session_transactions.cpp
+  void begin(const FrameView& frame);
+  void commit(const FrameView& frame);
+  void abort(const FrameView& frame);
+  Transactions::iterator required_transaction(const FrameView& frame, BytesView name);
+  /// Counts one more frame in it; false when that is too many (the session has ended).
+  bool join(const FrameView& frame, OpenTransaction& transaction);
+  /// The same of what a message in it weighs.
+  bool charge(const FrameView& frame, OpenTransaction& transaction, std::size_t bytes);
+  void drop(OpenTransaction& transaction);
 
   const SessionOptions* options_;
   Port* port_;
+  Bytes* out_;
   Parser parser_;
   std::string number_;
+  SessionOrigin origin_;
   State state_ = State::login;
+  std::uint8_t held_ = 0;
+  bool working_ = false;
+  std::uint16_t close_code_ = 0;
   Version version_ = Version::v1_0;  // until one is agreed: what an early ERROR says is not escaped
   HeartbeatPlan heartbeats_{};
   Instant opened_;
   Instant last_received_;
   Instant last_written_;
+  std::string user_;
+  std::string client_id_;
+  Bytes held_input_;
   std::uint64_t last_number_ = 0;
-  std::uint64_t last_token_ = 0;
-  std::uint64_t last_message_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> by_name_;
-  std::map<std::uint64_t, Subscription> subscriptions_;
-  std::map<std::uint64_t, Awaited> awaited_;
-  std::deque<Waiting> waiting_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Subscription>> subscriptions_;
+  Subscription* last_found_ = nullptr;
+  detail::ReceiptLedger owed_;
+  detail::Fifo<bus::Delivery> waiting_;
+  Transactions transactions_;
+  std::size_t transaction_bytes_ = 0;
+  std::map<std::string, Target, std::less<>> targets_;
+  Target* last_target_ = nullptr;
+  BytesView last_target_text_;
+  std::uint64_t targets_generation_ = 0;
+  std::set<std::string, std::less<>> temporaries_;
   std::optional<std::string> goodbye_;  // the receipt that DISCONNECT asked for
 };
-
-/// "/topic/a" and "/queue/a" to the bus's own form; invalid_argument tells what is wrong.
-Result<bus::Destination> parse_destination(BytesView text);
 
 }  // namespace hawser::stomp

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace hawser::stomp {
 namespace {
@@ -43,9 +44,23 @@ std::optional<std::string> decoded(std::string_view text) {
   return out;
 }
 
-std::string encoded(std::string_view text) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+struct SchemeName {
+  std::string_view text;
+  Url::Scheme scheme;
+  std::uint16_t port;
+};
+constexpr std::array<SchemeName, 6> schemes{{
+    {"stomp://", Url::Scheme::stomp, default_port},
+    {"stomp+tls://", Url::Scheme::stomp_tls, default_tls_port},
+    {"stomps://", Url::Scheme::stomp_tls, default_tls_port},
+    {"ws://", Url::Scheme::websocket, 80},
+    {"wss://", Url::Scheme::websocket_tls, 443},
+    {"unix://", Url::Scheme::unix_socket, 0},
+}};
+
+std::string encoded(std::string_view text, std::string_view more = {}) {
+  std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+  plain += more;
   std::string out;
   for (const char c : text) {
     if (plain.find(c) != std::string_view::npos) {
@@ -60,13 +75,16 @@ std::string encoded(std::string_view text) {
 }  // namespace
 
 Result<Url> Url::parse(std::string_view text) {
-  constexpr std::string_view scheme = "stomp://";
-  if (!text.starts_with(scheme)) {
+  const auto scheme = std::ranges::find_if(
+      schemes, [&](const SchemeName& each) { return text.starts_with(each.text); });
+  if (scheme == schemes.end()) {
     // What stands before the colon may be a passcode typed without the scheme: it is not repeated.
     return bad("no stomp:// at the beginning");
   }
-  std::string_view rest = text.substr(scheme.size());
+  std::string_view rest = text.substr(scheme->text.size());
   Url url;
+  url.scheme = scheme->scheme;
+  url.port = scheme->port;
   const std::size_t slash = rest.find('/');
   std::string_view authority = rest.substr(0, slash);
   // The last '@' before the path: one within a passcode is forgiven.
@@ -84,7 +102,18 @@ Result<Url> Url::parse(std::string_view text) {
       if (!url.passcode) return bad("the passcode has a bad % escape, a NUL or a line end");
     }
   }
-  if (slash != std::string_view::npos && slash + 1 < rest.size()) {
+  if (url.scheme == Scheme::unix_socket) {
+    if (!authority.empty()) return bad("a Unix socket has no host: unix:///path/of/socket");
+    const auto path = slash == std::string_view::npos ? std::nullopt : decoded(rest.substr(slash));
+    if (!path || path->size() < 2) return bad("there is no path of a socket");
+    url.path = *path;
+    return url;
+  }
+  if (url.websocket()) {
+    url.path = slash == std::string_view::npos ? "/" : std::string(rest.substr(slash));
+    const auto unfit = [](unsigned char c) { return c <= ' ' || c >= 0x7f; };
+    if (std::ranges::any_of(url.path, unfit)) return bad("a character in the path needs a %");
+  } else if (slash != std::string_view::npos && slash + 1 < rest.size()) {
     url.vhost = decoded(rest.substr(slash + 1));
     if (!url.vhost) return bad("the virtual host has a bad % escape, a NUL or a line end");
   }
@@ -117,15 +146,23 @@ Result<Url> Url::parse(std::string_view text) {
   return url;
 }
 
+std::string Url::target() const {
+  if (scheme == Scheme::unix_socket) return "unix:" + path;
+  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
+                                             : fmt::format("[{}]:{}", host, port);
+}
+
 std::string Url::text() const {
-  std::string out = "stomp://";
+  std::string out(
+      std::ranges::find(schemes, scheme, [](const SchemeName& each) { return each.scheme; })->text);
   if (login) {
     out += encoded(*login);
     if (passcode) out += ":***";
     out += '@';
   }
-  out += host.find(':') == std::string::npos ? host : fmt::format("[{}]", host);
-  out += fmt::format(":{}", port);
+  if (scheme == Scheme::unix_socket) return out + encoded(path, "/");
+  out += target();
+  if (websocket()) out += path;
   if (vhost) out += '/' + encoded(*vhost);
   return out;
 }

@@ -46,6 +46,31 @@ TEST(Url, reads_ipv6) {
   EXPECT_EQ(Url::parse("stomp://[fe80::1%2]")->host, "fe80::1%2");
 }
 
+TEST(Url, names_the_transport) {
+  const auto tls = Url::parse("stomp+tls://me:x@broker/v");
+  ASSERT_TRUE(tls);
+  EXPECT_TRUE(tls->tls());
+  EXPECT_EQ(tls->target(), "broker:61614");
+  EXPECT_EQ(tls->text(), "stomp+tls://me:***@broker:61614/v");
+  EXPECT_EQ(Url::parse("stomps://me:x@broker/v"), tls);
+  const auto websocket = Url::parse("wss://me:x@broker/ws/stomp?a=1");
+  ASSERT_TRUE(websocket);
+  EXPECT_TRUE(websocket->tls() && websocket->websocket());
+  EXPECT_EQ(websocket->path, "/ws/stomp?a=1");
+  EXPECT_EQ(websocket->target(), "broker:443");
+  EXPECT_EQ(websocket->host_header(), "broker");
+  EXPECT_EQ(Url::parse("ws://[::1]")->target(), "[::1]:80");
+  EXPECT_EQ(Url::parse("ws://h")->path, "/");
+  const auto socket = Url::parse("unix://me:x@/run/a%20b.sock");
+  ASSERT_TRUE(socket);
+  EXPECT_EQ(socket->target(), "unix:/run/a b.sock");
+  EXPECT_EQ(socket->login, "me");
+  EXPECT_EQ(socket->host_header(), "localhost");
+  EXPECT_EQ(socket->text(), "unix://me:***@/run/a%20b.sock");
+  for (const char* text : {"unix://host/path", "unix://", "unix:///", "ws://h/a b", "wss://"})
+    EXPECT_FALSE(Url::parse(text)) << text;
+}
+
 TEST(Url, refuses_what_is_none) {
   for (const char* text : {"",
                            "stomp:",

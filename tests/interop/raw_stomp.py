@@ -22,8 +22,9 @@ class Frame:
 class RawStomp:
     """`with RawStomp(address) as peer:`"""
 
-    def __init__(self, address):
-        self.socket = socket.create_connection(address, timeout=LIMIT)
+    def __init__(self, address, channel=None):
+        """`channel`: what to speak through instead of a plain connection."""
+        self.socket = channel or socket.create_connection(address, timeout=LIMIT)
         self.rest = b""
         self.beats = 0  # line ends between frames, seen so far
 
@@ -36,8 +37,30 @@ class RawStomp:
     def write(self, octets):
         self.socket.sendall(octets)
 
-    def login(self, version="1.2", beats="0,0"):
-        self.write(f"CONNECT\naccept-version:{version}\nhost:h\nheart-beat:{beats}\n\n\0".encode())
+    def send(self, command, body=b"", **headers):
+        """A frame; `_` in a header's name stands for `-`. Headers are not escaped."""
+        lines = [command] + [f"{name.replace('_', '-')}:{value}" for name, value in headers.items()]
+        if body:
+            lines.append(f"content-length:{len(body)}")
+        self.write("\n".join(lines).encode() + b"\n\n" + body + b"\0")
+
+    def expect(self, command, **headers):
+        """The next frame, which must be of that kind."""
+        frame = self.frame()
+        assert frame and frame.command == command, f"{command} awaited, but {frame} came"
+        for name, value in headers.items():
+            assert frame.headers.get(name.replace("_", "-")) == value, f"{name}={value} awaited: {frame}"
+        return frame
+
+    def ask(self, command, body=b"", **headers):
+        """The same, and waits for its RECEIPT."""
+        self.receipts = getattr(self, "receipts", 0) + 1
+        self.send(command, body, receipt=str(self.receipts), **headers)
+        return self.expect("RECEIPT", receipt_id=str(self.receipts))
+
+    def login(self, version="1.2", beats="0,0", **headers):
+        more = "".join(f"{name.replace('_', '-')}:{value}\n" for name, value in headers.items())
+        self.write(f"CONNECT\naccept-version:{version}\nhost:h\nheart-beat:{beats}\n{more}\n\0".encode())
         frame = self.frame()
         assert frame and frame.command == "CONNECTED", frame
         return frame

@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 namespace hawser::soak {
 
@@ -250,6 +252,148 @@ TEST(HostileStomp, VanishesInTheMiddleOfAFrame) {
   scene.world.run_for(1s);
   EXPECT_EQ(scene.hub.status("stomp").ended_by(Reason::Kind::closed), 1U);
   EXPECT_EQ(scene.hub.bus_statistics().subscriptions, 1U);
+  EXPECT_TRUE(scene.neighbour->is_served());
+}
+
+// ---- transactions, acknowledgements, logins without end
+// ----------------------------------------------------
+
+std::string frame_of(std::string text) {
+  text.push_back('\0');
+  return text;
+}
+
+TEST(HostileStomp, BeginsWithoutEnd) {
+  Scene scene;
+  const auto client = scene.connect();
+  for (int i = 0; i < 1'000; ++i)
+    client->raw(frame_of("BEGIN\ntransaction:" + std::to_string(i) + "\n\n"));
+  EXPECT_TRUE(scene.hub.until([&] { return client->over(); }, 5s));
+  EXPECT_EQ(client->error_message, "too many transactions");
+  scene.expect_one_end(Reason::Kind::protocol_error, "too many transactions");
+}
+
+TEST(HostileStomp, FillsATransactionAndNeverCommits) {
+  hub::HubOptions options = strict();
+  options.broker.session.transaction_bytes = 100'000;
+  Scene scene(options);
+  const auto client = scene.connect();
+  client->raw(frame_of("BEGIN\ntransaction:t\n\n"));
+  const std::string send =
+      frame_of("SEND\ndestination:/queue/a\ntransaction:t\n\n" + std::string(1'900, 'x'));
+  for (int i = 0; i < 500; ++i) client->raw(send);
+  EXPECT_TRUE(scene.hub.until([&] { return client->over(); }, 5s));
+  EXPECT_EQ(client->error_message, "transactions too large");
+  EXPECT_EQ(scene.hub.bus_statistics().waiting_messages, 0U) << "nothing of it has happened";
+  scene.expect_one_end(Reason::Kind::protocol_error, "transactions too large");
+}
+
+TEST(HostileStomp, SubscribesAMillionTimes) {
+  hub::HubOptions options = strict();
+  options.broker.session.subscriptions = 1'000;
+  Scene scene(options);
+  const auto client = scene.connect();
+  for (int i = 0; i < 3'000; ++i)
+    client->raw(frame_of("SUBSCRIBE\nid:" + std::to_string(i) + "\ndestination:/topic/t" +
+                         std::to_string(i) + "\n\n"));
+  EXPECT_TRUE(scene.hub.until([&] { return client->over(); }, 5s));
+  EXPECT_EQ(client->error_message, "too many subscriptions");
+  scene.world.run_for(6s);
+  EXPECT_EQ(scene.hub.bus_statistics().subscriptions, 1U) << "the neighbour's";
+  scene.expect_one_end(Reason::Kind::protocol_error, "too many subscriptions");
+}
+
+TEST(HostileStomp, LiesAboutItsContentLengthAndWaits) {
+  hub::HubOptions options = strict();
+  options.broker.session.idle_timeout = 30s;
+  Scene scene(options);
+  const auto client = scene.connect();
+  client->raw("SEND\ndestination:/queue/a\ncontent-length:2000\n\nabc");
+  scene.world.run_for(29s);
+  EXPECT_FALSE(client->over());
+  scene.world.run_for(3s);
+  EXPECT_TRUE(client->over());
+  EXPECT_EQ(scene.hub.bus_statistics().queues, 0U);
+}
+
+TEST(HostileStomp, NeverAcknowledgesAndGetsNoMoreThanItsPrefetch) {
+  hub::HubOptions options = strict();
+  options.broker.session.prefetch = 10;
+  Scene scene(options);
+  const auto greedy = scene.connect();
+  greedy->raw(frame_of("SUBSCRIBE\nid:1\ndestination:/queue/a\nack:client\nreceipt:in\n\n"));
+  EXPECT_TRUE(scene.hub.until([&] { return greedy->has_receipt("in"); }, 5s));
+  for (int i = 0; i < 50; ++i) scene.neighbour->client().send("/queue/a", std::to_string(i));
+  scene.world.run_for(5s);
+  EXPECT_EQ(greedy->messages, 10U);
+  const auto other = scene.connect();
+  other->subscribe("/queue/a", "1", "in");
+  EXPECT_TRUE(scene.hub.until([&] { return other->messages == 40; }, 5s)) << other->messages;
+  greedy->close(CloseMode::reset);
+  EXPECT_TRUE(scene.hub.until([&] { return other->messages == 50; }, 5s))
+      << "what it kept goes to who takes it";
+  EXPECT_TRUE(scene.neighbour->is_served());
+}
+
+TEST(HostileStomp, SendsBackWhateverItGets) {
+  hub::HubOptions options = strict();
+  options.bus.queue.deliveries = 20;
+  Scene scene(options);
+  const auto client = scene.connect();
+  std::size_t nacked = 0;
+  client->on_message = [&](const stomp::FrameView& frame) {
+    ++nacked;
+    client->raw(frame_of("NACK\nid:" + std::string(*frame.first("ack")) + "\n\n"));
+  };
+  client->raw(
+      frame_of("SUBSCRIBE\nid:1\ndestination:/queue/a\nack:client-individual\nreceipt:in\n\n"));
+  EXPECT_TRUE(scene.hub.until([&] { return client->has_receipt("in"); }, 5s));
+  for (int i = 0; i < 5; ++i) scene.neighbour->client().send("/queue/a", "x");
+  scene.world.run_for(10s);
+  EXPECT_EQ(nacked, 100U) << "five messages, twenty times each";
+  const auto heir = scene.connect();
+  heir->subscribe("/dlq/a", "1", "in");
+  EXPECT_TRUE(scene.hub.until([&] { return heir->messages == 5; }, 5s));
+  EXPECT_TRUE(scene.neighbour->is_served());
+}
+
+TEST(HostileStomp, FloodsAQueueThatBlocksAndIsNotReadUntilThereIsRoom) {
+  hub::HubOptions options = strict();
+  options.bus.queue.messages = 100;
+  options.bus.queue.overflow = bus::QueueOverflow::block;
+  options.broker.client.window_messages = 50;
+  options.broker.session.heartbeat = {1s, 1s};
+  Scene scene(options);
+  const auto flood = scene.connect({.heart_beat = "1000,0"});
+  for (int i = 0; i < 5'000; ++i) flood->send("/queue/full", std::string(100, 'x'));
+  scene.world.run_for(30s);
+  EXPECT_FALSE(flood->over()) << "its heart-beats lie unread: " << flood->error_body;
+  EXPECT_LE(scene.hub.bus_statistics().waiting_messages, 300U);
+  EXPECT_TRUE(scene.neighbour->is_served());
+  const auto reader = scene.connect();
+  reader->subscribe("/queue/full", "1", "in");
+  EXPECT_TRUE(scene.hub.until([&] { return reader->messages == 5'000; }, 60s)) << reader->messages;
+}
+
+TEST(HostileStomp, GuessesPasswords) {
+  hub::AccessRules rules;
+  rules.users["alice"].password_hash =
+      "scrypt$1$1$1$0001020304050607$" + std::string(64, '0');  // cheap, and good for nothing
+  rules.anonymous = hub::UserRules{.read = {">"}, .write = {">"}};
+  hub::HubOptions options = strict();
+  options.broker.session.access = std::make_shared<hub::AccessList>(rules);
+  Scene scene(options);
+  std::vector<std::unique_ptr<SimStompClient>> guesses;
+  for (int i = 0; i < 20; ++i) {
+    guesses.push_back(scene.connect({.logs_in = false}));
+    guesses.back()->raw(frame_of(
+        "CONNECT\naccept-version:1.2\nlogin:alice\npasscode:" + std::to_string(i) + "\n\n"));
+  }
+  for (const auto& each : guesses) {
+    EXPECT_TRUE(scene.hub.until([&] { return each->over(); }, 5s));
+    EXPECT_EQ(each->error_message, "login refused");
+  }
+  EXPECT_EQ(scene.hub.status("stomp").connections, 1U);
   EXPECT_TRUE(scene.neighbour->is_served());
 }
 

@@ -46,7 +46,7 @@ hub::HubOptions drawn_options(Random& random) {
   options.bus.queue.messages = queue_waiting;
   options.bus.queue.bytes = 1'000'000;
   constexpr std::array<std::uint32_t, 4> windows{1, 3, 16, 64};
-  options.broker.session.window = windows.at(random.below(windows.size()));
+  options.broker.session.prefetch = windows.at(random.below(windows.size()));
   options.broker.session.parser = parser_options();
   options.broker.session.subscription_id = 40;
   options.broker.session.destination = 40;

@@ -1,6 +1,7 @@
 // The owner's calls, the flush, and the callbacks that need no kernel. Completions are in
 // completions.cpp, the end of sockets in closing.cpp.
 #include <hawser/base/check.hpp>
+#include <hawser/base/faults.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
 
 #include <algorithm>
@@ -476,6 +477,14 @@ Result<Address> EngineCore::local(SocketId id) const {
   return native_local(socket->number);
 }
 
+Result<void> EngineCore::change_stream(SocketId id, const StreamChanges& changes) {
+  const Socket* socket = find_owned(id, SocketKind::stream);
+  if (socket == nullptr) return stale("change stream");
+  if (const auto faults = changes.faults(); !faults.empty())
+    return std::unexpected(faulty("change stream", faults));
+  return native_change(socket->number, changes);
+}
+
 Result<PeerCredentials> EngineCore::peer_credentials(SocketId id) const {
   const Socket* socket = find_owned(id, SocketKind::stream);
   if (socket == nullptr) return stale("peer credentials");
@@ -503,6 +512,13 @@ Result<void> EngineCore::send_sockets(SocketId id, BytesView bytes,
   Result<void> sent = transmit_sockets(*socket, bytes, sockets);
   if (sent) counters_.sent_bytes += bytes.size();
   return sent;
+}
+
+Result<void> EngineCore::join_group(SocketId id, const Address& group,
+                                    std::uint32_t interface_index) {
+  Socket* socket = find_owned(id, SocketKind::datagram);
+  if (socket == nullptr || socket->phase != SocketPhase::open) return stale("join group");
+  return join_datagram_group(*socket, group, interface_index);
 }
 
 int EngineCore::descriptor(SocketId id) const {

@@ -73,6 +73,7 @@ class EngineCore : public Engine {
 
   Result<Address> peer(SocketId id) const final;
   Result<Address> local(SocketId id) const final;
+  Result<void> change_stream(SocketId id, const StreamChanges& changes) final;
   Result<PeerCredentials> peer_credentials(SocketId id) const final;
   Result<void> send_sockets(SocketId id, BytesView bytes,
                             std::span<const NativeSocket> sockets) final;
@@ -83,6 +84,7 @@ class EngineCore : public Engine {
                                   DatagramEvents& events) final;
   Result<void> send_datagram(SocketId id, const Address& to, BytesView bytes,
                              std::uint32_t interface_index) final;
+  Result<void> join_group(SocketId id, const Address& group, std::uint32_t interface_index) final;
   Result<SocketId> watch_interfaces(DatagramEvents& events) final;
 
  protected:
@@ -146,8 +148,12 @@ class EngineCore : public Engine {
   virtual NativeSocket::Closer& family_closer() noexcept { return *this; }
   virtual Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes,
                                          std::uint32_t interface_index) = 0;
+  virtual Result<void> join_datagram_group(Socket& socket, const Address& group,
+                                           std::uint32_t interface_index) = 0;
   virtual Result<Address> native_peer(int number) const = 0;
   virtual Result<Address> native_local(int number) const = 0;
+  /// `changes` have been checked.
+  virtual Result<void> native_change(int number, const StreamChanges& changes) = 0;
   virtual Result<PeerCredentials> native_credentials(int number) const;
   virtual Result<void> transmit_sockets(Socket& socket, BytesView bytes,
                                         std::span<const NativeSocket> sockets);
@@ -188,6 +194,8 @@ class EngineCore : public Engine {
   /// For the backend's destructor, after it has made the kernel let go of everything: closes all
   /// sockets at once, without callbacks.
   void abandon_all() noexcept;
+  /// After a burst: what send queues left behind goes back to the heap.
+  void trim_send_pool() noexcept { send_pool_.trim(std::size_t{64} << 10); }
 
  private:
   Socket* find_owned(SocketId id) const noexcept;

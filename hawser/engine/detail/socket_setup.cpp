@@ -39,6 +39,14 @@ bool set_flag(int number, int level, int name, int value = 1) noexcept {
   return ::setsockopt(number, level, name, &value, sizeof value) == 0;
 }
 
+// What the kernel takes, rounded up: nobody shall be given up sooner than was asked.
+int in_seconds(Duration time) {
+  return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+int in_milliseconds(Duration time) {
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(time).count());
+}
+
 /// What went wrong, in words, and what to do about it; "" where the system's own words must do.
 std::string explanation(int code, std::string_view operation, const Address& address) {
   const std::string at = address.text();
@@ -139,7 +147,8 @@ Result<Address> bound_address(int number, std::string_view operation, const Addr
   return bound;
 }
 
-Result<void> join_group(int number, const Address& group, const Address& bind) {
+Result<void> join_group(int number, const Address& group, const Address& bind,
+                        std::uint32_t interface_index) {
   int joined = -1;
   if (group.family() == Address::Family::ipv4) {
     ip_mreqn request{};
@@ -147,12 +156,12 @@ Result<void> join_group(int number, const Address& group, const Address& bind) {
     if (bind.family() == Address::Family::ipv4) {
       std::memcpy(&request.imr_address, bind.octets().data(), 4);
     }
-    request.imr_ifindex = static_cast<int>(group.scope());
+    request.imr_ifindex = static_cast<int>(interface_index);
     joined = ::setsockopt(number, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
   } else if (group.family() == Address::Family::ipv6) {
     ipv6_mreq request{};
     std::memcpy(&request.ipv6mr_multiaddr, group.octets().data(), 16);
-    request.ipv6mr_interface = group.scope();
+    request.ipv6mr_interface = interface_index;
     joined = ::setsockopt(number, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);
   } else {
     errno = EINVAL;
@@ -270,7 +279,7 @@ Result<BoundSocket> open_datagram_socket(const Address& bind, const DatagramOpti
   }
   if (::bind(number, converted->get(), converted->length) != 0) return fail(errno);
   for (const Address& group : options.multicast_groups) {
-    if (Result<void> joined = join_group(number, group, bind); !joined) {
+    if (Result<void> joined = join_group(number, group, bind, group.scope()); !joined) {
       return std::unexpected(joined.error());
     }
   }
@@ -281,9 +290,43 @@ Result<BoundSocket> open_datagram_socket(const Address& bind, const DatagramOpti
 
 void set_stream_options(int number, const StreamOptions& options) noexcept {
   if (options.no_delay) set_flag(number, IPPROTO_TCP, TCP_NODELAY);
-  if (options.keep_alive) set_flag(number, SOL_SOCKET, SO_KEEPALIVE);
+  if (options.keep_alive) {
+    // Before it is switched on, so that its timer is armed with what holds.
+    set_flag(number, IPPROTO_TCP, TCP_KEEPIDLE, in_seconds(options.keep_alive_idle));
+    set_flag(number, IPPROTO_TCP, TCP_KEEPINTVL, in_seconds(options.keep_alive_interval));
+    set_flag(number, IPPROTO_TCP, TCP_KEEPCNT, options.keep_alive_probes);
+    set_flag(number, SOL_SOCKET, SO_KEEPALIVE);
+  }
+  if (options.user_timeout > Duration::zero())
+    set_flag(number, IPPROTO_TCP, TCP_USER_TIMEOUT, in_milliseconds(options.user_timeout));
   if (options.send_buffer > 0) set_flag(number, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
   if (options.receive_buffer > 0) set_flag(number, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+}
+
+Result<void> change_stream_options(int number, const StreamChanges& changes) {
+  Result<void> result;
+  const auto set = [&](const char* name, int level, int option, std::optional<int> value) {
+    if (!result || !value || set_flag(number, level, option, *value)) return;
+    // A Unix stream knows nothing of TCP, and needs it not.
+    if (level == IPPROTO_TCP && (errno == EOPNOTSUPP || errno == ENOPROTOOPT)) return;
+    result = std::unexpected(system_error(errno, "change stream", name));
+  };
+  const auto flag = [](std::optional<bool> on) {
+    return on ? std::optional<int>(*on ? 1 : 0) : std::nullopt;
+  };
+  const auto length = [](std::optional<Duration> time, int (*in)(Duration)) {
+    return time ? std::optional<int>(in(*time)) : std::nullopt;
+  };
+  set("no_delay", IPPROTO_TCP, TCP_NODELAY, flag(changes.no_delay));
+  set("keep_alive_idle", IPPROTO_TCP, TCP_KEEPIDLE, length(changes.keep_alive_idle, in_seconds));
+  set("keep_alive_interval", IPPROTO_TCP, TCP_KEEPINTVL,
+      length(changes.keep_alive_interval, in_seconds));
+  set("keep_alive_probes", IPPROTO_TCP, TCP_KEEPCNT, changes.keep_alive_probes);
+  set("user_timeout", IPPROTO_TCP, TCP_USER_TIMEOUT, length(changes.user_timeout, in_milliseconds));
+  set("keep_alive", SOL_SOCKET, SO_KEEPALIVE, flag(changes.keep_alive));
+  set("send_buffer", SOL_SOCKET, SO_SNDBUF, changes.send_buffer);
+  set("receive_buffer", SOL_SOCKET, SO_RCVBUF, changes.receive_buffer);
+  return result;
 }
 
 namespace {
@@ -375,6 +418,13 @@ ssize_t transmit(int number, const SocketAddress& target, BytesView bytes,
   return ::sendmsg(number, &message, flags);
 }
 }  // namespace
+
+Result<void> join_multicast_group(int number, const Address& group, std::uint32_t interface_index) {
+  Result<void> joined = join_group(number, group, {}, interface_index);
+  if (joined || joined.error().code == EADDRINUSE) return {};
+  if (joined.error().code == ENODEV) joined.error().kind = ErrorKind::not_found;
+  return joined;
+}
 
 Result<void> send_datagram_to(int number, const Address& to, BytesView bytes,
                               std::uint32_t interface_index) {

@@ -32,6 +32,9 @@ Result<BoundSocket> open_datagram_socket(const Address& bind, const DatagramOpti
 /// Sets what the kernel lets be set; Unix sockets have no TCP_NODELAY and that is no error.
 void set_stream_options(int number, const StreamOptions& options) noexcept;
 
+/// Changes options of an open stream; the error names the one that the kernel refused.
+Result<void> change_stream_options(int number, const StreamChanges& changes);
+
 /// Not connected is "closed"; an unnamed Unix peer is no address.
 Result<Address> peer_address(int number);
 Result<Address> local_address(int number);
@@ -50,6 +53,9 @@ NativeSocket::Closer& descriptor_closer() noexcept;
 /// One datagram, now. A full socket buffer is "overloaded".
 Result<void> send_datagram_to(int number, const Address& to, BytesView bytes,
                               std::uint32_t interface_index = 0);
+
+/// A further group, through one interface. Once more is no error.
+Result<void> join_multicast_group(int number, const Address& group, std::uint32_t interface_index);
 
 /// Why `operation` on `address` failed, and what helps: the text of every error here. Also for
 /// failures that come later, such as a refused connect.

@@ -85,6 +85,10 @@ TEST(ListeningSocket, HandsItsOptionsToAcceptedSockets) {
   Opened opened;
   ListenOptions options;
   options.accepted.keep_alive = true;
+  options.accepted.keep_alive_idle = 7s;
+  options.accepted.keep_alive_interval = 1500ms;
+  options.accepted.keep_alive_probes = 4;
+  options.accepted.user_timeout = 12s;
   options.accepted.receive_buffer = 20'000;
   const auto socket = open_listening_socket(Address::loopback(0), options);
   const int listener = opened(socket);
@@ -95,6 +99,10 @@ TEST(ListeningSocket, HandsItsOptionsToAcceptedSockets) {
   ASSERT_GE(accepted, 0);
   EXPECT_EQ(option(accepted, IPPROTO_TCP, TCP_NODELAY), 1);
   EXPECT_EQ(option(accepted, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(accepted, IPPROTO_TCP, TCP_KEEPIDLE), 7);
+  EXPECT_EQ(option(accepted, IPPROTO_TCP, TCP_KEEPINTVL), 2) << "whole seconds, rounded up";
+  EXPECT_EQ(option(accepted, IPPROTO_TCP, TCP_KEEPCNT), 4);
+  EXPECT_EQ(option(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT), 12'000);
   EXPECT_EQ(option(accepted, SOL_SOCKET, SO_RCVBUF), 40'000);  // the kernel doubles it
 }
 
@@ -227,6 +235,37 @@ TEST(StreamSocket, HasItsOptionsAndLocalAddress) {
   EXPECT_NE(::fcntl(number, F_GETFL) & O_NONBLOCK, 0);
   EXPECT_EQ(local_address(number)->host(), "127.0.0.3");
   EXPECT_EQ(peer_address(number).error().kind, ErrorKind::closed);
+}
+
+TEST(StreamSocket, MayBeChangedWhileItIsOpen) {
+  Opened opened;
+  const auto socket = open_stream_socket(Address::loopback(1), {}, std::nullopt);
+  ASSERT_TRUE(socket);
+  const int number = opened(*socket);
+  StreamChanges changes;
+  changes.no_delay = false;
+  changes.keep_alive = true;
+  changes.keep_alive_idle = 9s;
+  changes.user_timeout = 1s;
+  changes.send_buffer = 20'000;
+  ASSERT_TRUE(change_stream_options(number, changes));
+  EXPECT_EQ(option(number, IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_EQ(option(number, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(number, IPPROTO_TCP, TCP_KEEPIDLE), 9);
+  EXPECT_EQ(option(number, IPPROTO_TCP, TCP_USER_TIMEOUT), 1000);
+  EXPECT_EQ(option(number, SOL_SOCKET, SO_SNDBUF), 40'000);
+
+  const int on_unix = opened(::socket(AF_UNIX, SOCK_STREAM, 0));
+  EXPECT_TRUE(change_stream_options(on_unix, changes)) << "what is TCP's is passed over";
+  EXPECT_EQ(option(on_unix, SOL_SOCKET, SO_SNDBUF), 40'000);
+
+  changes.keep_alive_probes = 128;
+  changes.user_timeout = -1s;
+  EXPECT_EQ(changes.faults().size(), 2U);
+  changes.user_timeout.reset();
+  const auto refused = change_stream_options(number, changes);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text().find("keep_alive_probes"), std::string::npos);
 }
 
 TEST(StreamSocket, RefusesToComeFromElsewhere) {

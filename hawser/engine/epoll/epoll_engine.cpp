@@ -141,10 +141,17 @@ class EpollEngine final : public EngineCore {
                                  std::uint32_t interface_index) override {
     return send_datagram_to(socket.number, to, bytes, interface_index);
   }
+  Result<void> join_datagram_group(Socket& socket, const Address& group,
+                                   std::uint32_t interface_index) override {
+    return join_multicast_group(socket.number, group, interface_index);
+  }
   Result<int> open_interface_watch() override { return detail::open_interface_watch(); }
   Result<std::vector<NetworkInterface>> interfaces() override { return list_interfaces(); }
   Result<Address> native_peer(int number) const override { return peer_address(number); }
   Result<Address> native_local(int number) const override { return local_address(number); }
+  Result<void> native_change(int number, const StreamChanges& changes) override {
+    return change_stream_options(number, changes);
+  }
   Result<PeerCredentials> native_credentials(int number) const override {
     return detail::peer_credentials(number);
   }

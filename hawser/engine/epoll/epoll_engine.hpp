@@ -18,7 +18,9 @@ struct EpollOptions {
   unsigned reads_per_socket = 4;           ///< receive buffers a stream may fill in one poll
   unsigned accepts_per_listener = 64;
   unsigned datagrams_per_socket = 64;
-  unsigned events = 512;  ///< readiness reports taken in one poll
+  /// Readiness reports taken in one poll. What they lead to is sent in the next one: with more, the
+  /// kernel's side of the first sockets has left the cache by then.
+  unsigned events = 64;
   /// Waits by epoll_pwait2 to the nanosecond. Without it (kernels before 5.11 are found out by
   /// themselves) waits are rounded up to whole milliseconds.
   bool precise_waits = true;

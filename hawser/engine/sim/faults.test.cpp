@@ -212,8 +212,58 @@ TEST(SimFaults, KeepAliveNoticesASilentPeer) {
   pair.run(3h);
   EXPECT_EQ(peer.failures, 0U);
   pair.server_host.crash();
-  pair.run(3h);
+  pair.run(58s);  // up to a minute of silence, then six questions in ten seconds each
+  EXPECT_EQ(peer.failures, 0U);
+  pair.run(64s);
   EXPECT_EQ(peer.failure.code, ETIMEDOUT);
+}
+
+TEST(SimFaults, KeepAliveKeepsToItsIntervalsAndMayBeChangedOnAnOpenStream) {
+  Pair pair(1);
+  ASSERT_TRUE(pair.acceptor.listen(Address::any_ipv4(7000)));
+  Recorder peer(*pair.client);
+  peer.connect(pair.server_host.address(7000), {});
+  pair.run(1s);
+  pair.server_host.crash();
+  pair.run(3h);
+  ASSERT_EQ(peer.failures, 0U) << "who only receives, and does not ask, waits for ever";
+  StreamChanges changes;
+  changes.keep_alive = true;
+  changes.keep_alive_idle = 2s;
+  changes.keep_alive_interval = 1s;
+  changes.keep_alive_probes = 3;
+  ASSERT_TRUE(pair.client->change_stream(peer.id, changes));
+  pair.run(4500ms);
+  EXPECT_EQ(peer.failures, 0U);
+  pair.run(1s);
+  EXPECT_EQ(peer.failure.code, ETIMEDOUT);
+}
+
+TEST(SimFaults, AUserTimeoutBoundsWhatIsNotAcknowledgedAndHasNoRoom) {
+  Pair pair(1);
+  ASSERT_TRUE(pair.acceptor.listen(Address::any_ipv4(7000)));
+  StreamOptions options;
+  options.user_timeout = 20s;
+  Recorder full(*pair.client);
+  full.connect(pair.server_host.address(7000), options);
+  Recorder cut(*pair.client);
+  cut.connect(pair.server_host.address(7000), options);
+  pair.run(1s);
+  ASSERT_EQ(pair.acceptor.peers.size(), 2U);
+  pair.server->pause_receiving(pair.acceptor.peers[0]->id);
+  pair.run(1s);
+  full.send(Bytes(1'000'000, 'x'));
+  pair.run(15s);
+  EXPECT_EQ(full.failures, 0U);
+  pair.run(6s);
+  EXPECT_EQ(full.failure.code, ETIMEDOUT) << "the peer is there, but takes nothing";
+  EXPECT_EQ(cut.failures, 0U);
+  pair.server_host.crash();
+  cut.send("x");
+  pair.run(19s);
+  EXPECT_EQ(cut.failures, 0U);
+  pair.run(2s);
+  EXPECT_EQ(cut.failure.code, ETIMEDOUT);
 }
 
 TEST(SimFaults, AcceptsFail) {
@@ -456,6 +506,34 @@ TEST(SimDatagrams, MulticastReachesMembers) {
   pair.run(1s);
   EXPECT_EQ(in.received, std::vector<std::string>{"members only"});
   EXPECT_TRUE(sender.received.empty());
+}
+
+TEST(SimDatagrams, AGroupIsJoinedOnInterfacesThatComeLater) {
+  Pair pair(1);
+  const Address group = Address::ipv4({239, 1, 2, 3}, 5000);
+  Mailbox in(*pair.server), sender(*pair.client);
+  ASSERT_TRUE(in.open(Address::any_ipv4(5000)));
+  ASSERT_TRUE(sender.open(Address::any_ipv4(5000)));
+  EXPECT_TRUE(sender.send(group, "nobody"));
+  pair.run(1s);
+  const auto join = [&](const Address& to, std::uint32_t index) {
+    return pair.server->join_group(in.id, to, index);
+  };
+  EXPECT_EQ(join(group, 77).error().kind, ErrorKind::not_found);
+  EXPECT_FALSE(join(Address::ipv4({10, 1, 2, 3}, 0), 2)) << "no group";
+  ASSERT_TRUE(join(group, 2));
+  EXPECT_TRUE(join(group, 2)) << "once more is no error";
+  EXPECT_TRUE(sender.send(group, "one"));
+  pair.run(1s);
+  Host& server = pair.world.host("server");
+  server.remove_interface(server.address(0));
+  server.add_interface(Address::ipv4({10, 0, 9, 9}, 0));
+  EXPECT_TRUE(sender.send(group, "left with its interface"));
+  pair.run(1s);
+  ASSERT_TRUE(join(group, pair.server->interfaces()->back().index));
+  EXPECT_TRUE(sender.send(group, "two"));
+  pair.run(1s);
+  EXPECT_EQ(in.received, (std::vector<std::string>{"one", "two"}));
 }
 
 std::vector<std::string> received_of(const Faults& faults, int count) {

@@ -122,10 +122,17 @@ class UringEngine final : public EngineCore {
                                  std::uint32_t interface_index) override {
     return send_datagram_to(socket.number, to, bytes, interface_index);
   }
+  Result<void> join_datagram_group(Socket& socket, const Address& group,
+                                   std::uint32_t interface_index) override {
+    return join_multicast_group(socket.number, group, interface_index);
+  }
   Result<int> open_interface_watch() override { return detail::open_interface_watch(); }
   Result<std::vector<NetworkInterface>> interfaces() override { return list_interfaces(); }
   Result<Address> native_peer(int number) const override { return peer_address(number); }
   Result<Address> native_local(int number) const override { return local_address(number); }
+  Result<void> native_change(int number, const StreamChanges& changes) override {
+    return change_stream_options(number, changes);
+  }
   Result<PeerCredentials> native_credentials(int number) const override {
     return detail::peer_credentials(number);
   }
@@ -156,6 +163,7 @@ class UringEngine final : public EngineCore {
   void sent(SocketId id, int result);
   void silent_send_failed(SocketId id, int result);
   void settle_silent_sends();
+  Duration clean_when_calm() noexcept;
   void receive_datagrams(SocketId id, int result);
 
   std::string reason_;
@@ -171,6 +179,7 @@ class UringEngine final : public EngineCore {
   bool starved_ = false;  // in this batch of completions
   std::deque<SocketId> starving_;
   std::size_t returned_ = 0;  // buffers, in the last batch
+  Instant calm_look_{};       // when to look next whether few buffers are used
 
   enum class State : std::uint8_t { awake, asleep, woken };
   std::atomic<State> state_{State::awake};
@@ -399,6 +408,7 @@ void UringEngine::wait_and_collect(Instant until) {
     limit = until - read_clock();  // callbacks may have taken their time since now()
     wait = limit > Duration::zero();
   }
+  if (wait && buffers_.soiled()) limit = std::min(limit, clean_when_calm());
   if (wait) {
     State expected = State::awake;
     wait = state_.compare_exchange_strong(expected, State::asleep, std::memory_order_acq_rel);
@@ -412,6 +422,25 @@ void UringEngine::wait_and_collect(Instant until) {
   collected_ = ring_.ready();
   set_now(read_clock());
   settle_silent_sends();
+}
+
+/// A pool that grew for a burst keeps its buffers but not their memory: each second it is looked
+/// whether few are used. Answers how long it is until the next look. The kernel fills buffers only
+/// while this thread waits for completions, so none is filled when there is no completion.
+Duration UringEngine::clean_when_calm() noexcept {
+  constexpr Duration interval = std::chrono::seconds(1);
+  if (now() >= calm_look_) {
+    const bool calm = buffers_.take_used() <= buffers_.count() / 4;
+    const bool looked_before = calm_look_ != Instant{};
+    calm_look_ = now() + interval;
+    if (calm && looked_before && ring_.ready() == 0 && !ring_.overflown()) {
+      buffers_.clean();
+      trim_send_pool();
+      calm_look_ = Instant{};
+      return Duration::max();
+    }
+  }
+  return calm_look_ - now();
 }
 
 void UringEngine::dispatch_completions() {

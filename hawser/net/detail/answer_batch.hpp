@@ -19,12 +19,13 @@ class Connection::AnswerBatch {
 
   explicit AnswerBatch(Connection& connection) : connection_(connection) {
     if (connection.sending_ended_) return;
-    queue_ = connection.outgoing();
-    if (queue_ == nullptr) return;
-    settle_at_ = connection.options().high_water;
-    if (connection.stack_ != nullptr) [[unlikely]] {
-      queue_ = &connection.stack_->staging();
+    if (connection.stack_ != nullptr) {
+      queue_ = &connection.stack_->staging();  // whether they reach the socket, transports see
       settle_at_ = connection.stack_->keeps_packets() ? 0 : transport_bytes;
+    } else {
+      queue_ = connection.outgoing();
+      if (queue_ == nullptr) return;
+      settle_at_ = connection.options().high_water;
     }
     before_ = queue_->size();
     connection.batch_ = this;

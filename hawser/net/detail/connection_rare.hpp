@@ -29,6 +29,7 @@ struct Connection::Rare {
   detail::PacketQueue waiting;
   std::list<Receipt> receipts;  // in order of position; a list costs nothing while it is empty
   ReceiveAwaiter* receiver = nullptr;
+  std::shared_ptr<detail::FileTransfer> file;  // shared with the job that reads it
   bool feeding = false;               // a task that waited for a packet has just got it, and runs
   std::unique_ptr<Transport> pushed;  // to be put on top when the callback is over
   // Of connections this client had before: their frames may still be on the stack.
@@ -36,7 +37,8 @@ struct Connection::Rare {
 
   bool empty() const noexcept {
     return !framing && !peer && host.empty() && waiting.empty() && waiting.dropped() == 0 &&
-           receipts.empty() && receiver == nullptr && pushed == nullptr && retired.empty();
+           receipts.empty() && receiver == nullptr && file == nullptr && pushed == nullptr &&
+           retired.empty();
   }
 };
 

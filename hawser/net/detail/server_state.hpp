@@ -142,6 +142,15 @@ struct ServerState {
     const std::lock_guard lock(mutex_);
     return draining_;
   }
+  /// Names of the alarms that are raised.
+  void set_alarms(std::vector<std::string> raised) {
+    const std::lock_guard lock(mutex_);
+    alarms_ = std::move(raised);
+  }
+  std::vector<std::string> alarms() const {
+    const std::lock_guard lock(mutex_);
+    return alarms_;
+  }
   /// The last listener's, with all its words.
   void set_listen_error(Error error) {
     const std::lock_guard lock(mutex_);
@@ -176,6 +185,7 @@ struct ServerState {
   NewConnections new_connections_;
   std::optional<SuspendMode> suspended_;
   std::optional<Draining> draining_;
+  std::vector<std::string> alarms_;
   std::optional<Error> listen_error_;
   std::unique_ptr<ListeningSocket> prepared_;
 };

@@ -8,6 +8,10 @@
 
 namespace hawser::detail {
 
+namespace {
+constexpr std::size_t uncounted_at_most = 16384;
+}
+
 /// A call into a transport. Behind the outermost one the wire is counted, whether the transport has
 /// called flush() or not: what it appended is on its way in any case.
 class TransportStack::Entry {
@@ -141,9 +145,9 @@ void TransportStack::received_on_top(BytesView bytes) {
 
 void TransportStack::delivered_from(Layer& layer, BytesView bytes) {
   if (!layer.is_ready) throw std::logic_error("a transport delivered bytes before it was ready");
-  if (owner_.transport_stopping()) return;
   if (layer.level + 1 < layers_.size()) {
-    if (!bytes.empty()) layers_[layer.level + 1]->transport->received(bytes);
+    if (!bytes.empty() && !owner_.transport_stopping())
+      layers_[layer.level + 1]->transport->received(bytes);
   } else {
     owner_.transport_delivered(bytes);
   }
@@ -201,8 +205,11 @@ SendQueue* TransportStack::below(Layer& layer) {
     Layer& lower = *layers_[layer.level - 1];
     return lower.finished ? nullptr : &lower.plain;
   }
+  if (wire_ != nullptr) return wire_;
   SendQueue* wire = owner_.wire();
-  if (wire != nullptr && !std::exchange(wire_marked_, true)) wire_before_ = wire->size();
+  if (wire == nullptr) return nullptr;
+  wire_before_ = wire->size();
+  wire_ = wire;
   return wire;
 }
 
@@ -211,12 +218,13 @@ void TransportStack::flush_below(Layer& layer) {
     layers_[layer.level - 1]->push_down();
     return;
   }
+  // Within a call it is counted at the end, but before it is much: limits are to be heeded.
+  if (depth_ != 0 && wire_ != nullptr && wire_->size() - wire_before_ < uncounted_at_most) return;
   settle_wire();
 }
 
 void TransportStack::settle_wire() {
-  if (!std::exchange(wire_marked_, false)) return;
-  const SendQueue* wire = owner_.wire();
+  const SendQueue* const wire = std::exchange(wire_, nullptr);
   if (wire != nullptr && wire->size() > wire_before_) owner_.wire_grown(wire_before_, wire->size());
 }
 
@@ -234,6 +242,7 @@ std::size_t TransportStack::staged() const noexcept {
 // ------------------------------------------------------------------------------------------
 
 void TransportStack::finish(const Reason& reason) {
+  settle_wire();  // perhaps nothing more may be sent: ask anew
   for (std::size_t level = layers_.size(); level-- > 0;) {
     Layer& layer = *layers_[level];
     if (!layer.started || std::exchange(layer.finished, true)) continue;

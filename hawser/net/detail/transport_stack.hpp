@@ -71,10 +71,17 @@ class TransportStack {
   /// Bytes received that wait for the end of a hold.
   std::size_t kept() const noexcept;
 
+  /// The owner is told what the wire has grown by until now, and not only when the call that runs
+  /// is over.
+  void settle_wire();
+
   /// Each transport, the top one first, says goodbye.
   void finish(const Reason& reason);
   /// The connection has lost its socket: no transport reaches it any more.
-  void retire() noexcept { retired_ = true; }
+  void retire() noexcept {
+    retired_ = true;
+    wire_ = nullptr;
+  }
   void hibernate();
   std::string describe() const;
   /// From the top downwards; nullptr past the lowest.
@@ -89,7 +96,6 @@ class TransportStack {
   void ended_at(Layer& layer);
   SendQueue* below(Layer& layer);
   void flush_below(Layer& layer);
-  void settle_wire();
   /// Takes out what has done its work, once no frame of it is on the stack.
   void tidy();
 
@@ -97,8 +103,10 @@ class TransportStack {
   SendPool& pool_;
   std::vector<std::unique_ptr<Layer>> layers_;  // the lowest first
   std::size_t depth_ = 0;                       // entries from the connection that are on the stack
+  // The wire since it was last counted, while a call runs: to ask for it each time, and to count
+  // each message, would be a good part of what a short message costs.
+  SendQueue* wire_ = nullptr;
   std::size_t wire_before_ = 0;
-  bool wire_marked_ = false;
   bool retired_ = false;
 };
 

@@ -155,12 +155,23 @@ class ExportedHandler {
       module.handle_passive = [](void* state) {
         return as_next([&] { return at(state).handle_passive(); });
       };
+    if constexpr (HasPacketTimeout<H>)
+      module.handle_packet_timeout = [](void* state, BytesView partial) {
+        return as_next([&] { return at(state).handle_packet_timeout(partial); });
+      };
     if constexpr (HasShutdown<H>)
       module.handle_shutdown = [](void* state, const Reason& reason) {
         return as_next([&] { return at(state).handle_shutdown(reason); });
       };
     if constexpr (HasTerminate<H>)
-      module.terminate = [](void* state, const Reason& reason) { at(state).terminate(reason); };
+      module.terminate = [](void* state, const Reason& reason) -> Reason {
+        if constexpr (std::is_void_v<decltype(at(state).terminate(reason))>) {
+          at(state).terminate(reason);
+          return reason;
+        } else {
+          return at(state).terminate(reason);
+        }
+      };
     if constexpr (HasDescribe<H>)
       module.describe = [](const void* state) -> std::string {
         return static_cast<const H*>(state)->describe();

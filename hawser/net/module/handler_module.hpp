@@ -40,8 +40,9 @@ struct HandlerModule {
   Next (*handle_drained)(void*) = nullptr;
   Next (*handle_upgrade)(void*) = nullptr;
   Next (*handle_passive)(void*) = nullptr;
+  Next (*handle_packet_timeout)(void*, BytesView) = nullptr;
   Next (*handle_shutdown)(void*, const Reason&) = nullptr;
-  void (*terminate)(void*, const Reason&) = nullptr;
+  Reason (*terminate)(void*, const Reason&) = nullptr;  ///< what others are told
   std::string (*describe)(const void*) = nullptr;
 
   Bytes (*export_state)(const void*) = nullptr;

@@ -95,14 +95,20 @@ Next ModuleHandler::handle_passive() {
   return keep();
 }
 
+Next ModuleHandler::handle_packet_timeout(BytesView partial) {
+  if (code().handle_packet_timeout != nullptr)
+    return code().handle_packet_timeout(state_.get(), partial);
+  return stop(Reason::timeout("packet_timeout: a packet was not finished in time"));
+}
+
 Next ModuleHandler::handle_shutdown(const Reason& reason) {
   if (code().handle_shutdown != nullptr) return code().handle_shutdown(state_.get(), reason);
   return stop(reason);
 }
 
-void ModuleHandler::terminate(const Reason& reason) {
+Reason ModuleHandler::terminate(const Reason& reason) {
   may_have_tasks_ = connection_.task_count() > 0;
-  if (code().terminate != nullptr) code().terminate(state_.get(), reason);
+  return code().terminate == nullptr ? reason : code().terminate(state_.get(), reason);
 }
 
 std::string ModuleHandler::describe() const {

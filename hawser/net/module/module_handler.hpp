@@ -43,8 +43,9 @@ class ModuleHandler {
   Next handle_drained();
   Next handle_upgrade();
   Next handle_passive();
+  Next handle_packet_timeout(BytesView partial);
   Next handle_shutdown(const Reason& reason);
-  void terminate(const Reason& reason);
+  Reason terminate(const Reason& reason);
   std::string describe() const;
 
   /// Moves this connection, now or, while tasks of it run, once they have ended.

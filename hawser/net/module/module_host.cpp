@@ -2,6 +2,7 @@
 #include <hawser/net/module/module_host.hpp>
 
 #include <hawser/base/check.hpp>
+#include <hawser/base/faults.hpp>
 #include <hawser/net/module/module_handler.hpp>
 
 #include <fmt/format.h>
@@ -35,8 +36,7 @@ void ModuleRoster::remove(ModuleHandler& handler) noexcept {
 
 Result<std::shared_ptr<ModuleHost>> ModuleHost::open(std::string path, ModuleOptions options) {
   if (const auto faults = options.faults(); !faults.empty())
-    return std::unexpected(Error{ErrorKind::invalid_argument, 0, "load module",
-                                 fmt::format("{}", fmt::join(faults, "; "))});
+    return std::unexpected(faulty("load module", faults));
   // allocation: the constructor is private, so that each has a version
   std::shared_ptr<ModuleHost> host(new ModuleHost(std::move(path), options));
   auto file = read_module_file(host->path_, options.size_limit);

@@ -41,7 +41,7 @@ Framing module_framing(const ModuleHost& host, Framing otherwise) {
   if (first->code().framing == nullptr) return otherwise;
   Framing framing = first->code().framing();
   // A framing of its own is this version's code, in the hands of every connection to come.
-  if (framing.text() == custom(nullptr).text()) first->pin();
+  if (framing.is_custom()) first->pin();
   return framing;
 }
 

@@ -22,7 +22,8 @@ namespace hawser::testing {
 /// Keeps every line; the simulator has one thread, so no lock.
 class LineLog final : public Log {
  public:
-  explicit LineLog(std::vector<std::string>& lines) : Log(LogLevel::trace), lines_(lines) {}
+  /// From info on: events of single connections are for who subscribes to them.
+  explicit LineLog(std::vector<std::string>& lines) : Log(LogLevel::info), lines_(lines) {}
   void write(LogLevel level, std::string_view source, std::string_view text) override {
     lines_.push_back(std::string(to_string(level)) + " " + std::string(source) + ": " +
                      std::string(text));

@@ -63,6 +63,21 @@ Result<TlsServerContext> TlsServerContext::create(TlsServerOptions options) {
   if (!state) return std::unexpected(std::move(state.error()));
   return TlsServerContext(std::move(*state));
 }
+
+Result<TlsServerContext> TlsServerContext::of_files(std::string certificate,
+                                                    std::string private_key,
+                                                    std::string client_authorities) {
+  TlsServerOptions options;
+  TlsIdentity identity;
+  identity.certificate_file = std::move(certificate);
+  identity.private_key_file = std::move(private_key);
+  options.identities.push_back(std::move(identity));
+  if (!client_authorities.empty()) {
+    options.client_certificates = TlsClientCertificates::require;
+    options.client_trust.authority_file = std::move(client_authorities);
+  }
+  return create(std::move(options));
+}
 Result<void> TlsServerContext::reload() const { return state_->reload(); }
 Result<void> TlsServerContext::replace(TlsServerOptions options) const {
   return state_->replace(std::move(options));

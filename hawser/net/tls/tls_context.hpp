@@ -22,6 +22,10 @@ class TlsServerContext {
   /// invalid_argument, with every fault of the options in its text: a file that cannot be read, a
   /// key that is not the certificate's, ciphers nobody knows. Keys and passwords are never in it.
   static Result<TlsServerContext> create(TlsServerOptions options);
+  /// What a command line has to say of it: one certificate and its key and, unless it is "", the
+  /// authorities of which each client must show a certificate. PEM files; errors as create().
+  static Result<TlsServerContext> of_files(std::string certificate, std::string private_key,
+                                           std::string client_authorities);
 
   /// Reads the files anew (a renewed certificate). New handshakes take what was read; connections
   /// that are up or in their handshake keep what they began with. Tickets given before are no

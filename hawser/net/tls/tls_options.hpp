@@ -17,6 +17,8 @@
 
 namespace hawser {
 
+class TlsHelloAnswer;
+
 enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
 
 /// A certificate with its private key, each from a PEM file or from PEM text (never both).
@@ -87,6 +89,11 @@ struct TlsServerOptions {
   /// Called after the ClientHello, on the connection's thread; an error declines the connection and
   /// is its reason. Must not wait.
   std::function<Result<void>(const TlsHello&)> on_hello{};
+  /// Called at the ClientHello, on the connection's thread, before anything is chosen: the
+  /// handshake stands still until the answer is used, for those who must ask somebody first.
+  /// Bounded by ConnectionOptions::handshake_timeout; meanwhile the client's bytes are kept up to
+  /// handshake_bytes_limit. Include tls_hello.hpp.
+  std::function<void(const TlsHello&, TlsHelloAnswer)> on_hello_later{};
   /// Session tickets a client is given (TLS 1.3; at 1.2 there is one or none); 0 switches
   /// resumption off. At most 16. The keys live in memory, and each reload makes new ones.
   unsigned session_tickets = 1;

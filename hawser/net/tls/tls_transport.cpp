@@ -10,6 +10,7 @@
 #include <hawser/net/tls/detail/generation.hpp>
 #include <hawser/net/tls/detail/openssl.hpp>
 #include <hawser/net/tls/detail/tls_reasons.hpp>
+#include <hawser/net/tls/tls_hello.hpp>
 #include <hawser/net/tls/tls_transport.hpp>
 #include <hawser/process/scheduler.hpp>
 
@@ -69,7 +70,9 @@ void TlsTransport::SslRelease::operator()(ssl_st* ssl) const noexcept {
 
 TlsTransport::TlsTransport(std::shared_ptr<detail::TlsContextState> context) noexcept
     : context_(std::move(context)) {}
-TlsTransport::~TlsTransport() = default;
+TlsTransport::~TlsTransport() {
+  if (pause_ != nullptr) pause_->transport = nullptr;
+}
 
 // ---- what comes in ------------------------------------------------------------------------------
 
@@ -99,7 +102,8 @@ void TlsTransport::received(BytesView bytes) {
 
 bool TlsTransport::may_work(BytesView bytes) {
   if (phase_ == Phase::open) return !side_.link->holding();
-  if (phase_ != Phase::handshake || waiting() || whole_records(bytes) == 0) return false;
+  if (phase_ != Phase::handshake || waiting() || paused() || whole_records(bytes) == 0)
+    return false;
   return budget_->take(side_.link->scheduler(), *this, ssl_ != nullptr);
 }
 
@@ -267,12 +271,40 @@ void TlsTransport::make_step() {
   }
   if (result == 1) {
     handshake_done();
-  } else if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) {
+  } else if (const int why = SSL_get_error(ssl_.get(), result);
+             why == SSL_ERROR_WANT_CLIENT_HELLO_CB) {
+    ask_about_hello();
+  } else if (why != SSL_ERROR_WANT_READ) {
     if (side_.generation->sessions() != nullptr) {
       side_.generation->sessions()->forget(side_.peer_name);
     }
     fail_from_openssl();
   }
+}
+
+void TlsTransport::ask_about_hello() {
+  pause_ = std::make_shared<detail::HelloPause>(side_.link->process().pid());
+  pause_->transport = this;
+  const TlsHello hello{side_.hello_name, side_.link->peer()};
+  try {
+    side_.generation->on_hello_later()(hello, TlsHelloAnswer(pause_));
+  } catch (...) {
+    phase_ = Phase::over;
+    working_ = false;
+    throw;
+  }
+}
+
+void TlsTransport::answered(detail::HelloVerdict verdict) {
+  if (phase_ != Phase::handshake || !paused()) return;
+  pause_.reset();
+  side_.hello = detail::TlsSide::Hello::answered;
+  if (!verdict.accepted) {
+    side_.declined = "declined: " + verdict.why;
+  } else if (!verdict.name.empty()) {
+    side_.hello_name = std::move(verdict.name);
+  }
+  if (budget_->take(side_.link->scheduler(), *this, true)) work_on_kept();
 }
 
 void TlsTransport::handshake_done() {

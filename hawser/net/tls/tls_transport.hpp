@@ -21,7 +21,9 @@ namespace hawser {
 
 namespace detail {
 class TlsContextState;
-}
+struct HelloPause;
+struct HelloVerdict;
+}  // namespace detail
 
 class TlsTransport final : public Transport, private HandshakeBudget::Waiter {
  public:
@@ -30,6 +32,9 @@ class TlsTransport final : public Transport, private HandshakeBudget::Waiter {
 
   /// What was agreed on. Empty before the handshake is through.
   TlsInfo info() const;
+
+  /// The answer to the client's hello, for which the handshake waits.
+  void answered(detail::HelloVerdict verdict);
 
   void start(Link& link) override;
   void received(BytesView bytes) override;
@@ -62,6 +67,8 @@ class TlsTransport final : public Transport, private HandshakeBudget::Waiter {
   bool begin();
   bool begin_client();
   void make_step();
+  bool paused() const noexcept { return side_.hello == detail::TlsSide::Hello::paused; }
+  void ask_about_hello();
   void handshake_done();
   void read();
   bool write(BytesView plain);
@@ -71,7 +78,8 @@ class TlsTransport final : public Transport, private HandshakeBudget::Waiter {
   void flush();
 
   std::shared_ptr<detail::TlsContextState> context_;
-  std::shared_ptr<HandshakeBudget> budget_;  // until the handshake is through
+  std::shared_ptr<HandshakeBudget> budget_;    // until the handshake is through
+  std::shared_ptr<detail::HelloPause> pause_;  // while it waits for that answer
   detail::TlsSide side_;
   std::unique_ptr<ssl_st, SslRelease> ssl_;
   std::string kept_;         // ciphertext: an unfinished flight, or what a hold left over

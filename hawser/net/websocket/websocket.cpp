@@ -30,6 +30,13 @@ WebSocketTransport::WebSocketTransport(std::shared_ptr<const Settings> settings)
     : settings_(std::move(settings)), outgoing_text_(settings_->text) {}
 
 WebSocketTransport::~WebSocketTransport() = default;
+WebSocketTransport::Rest::Rest() noexcept = default;
+WebSocketTransport::Rest::~Rest() = default;
+
+const WebSocketTransport::Rest& WebSocketTransport::rest() const noexcept {
+  static const Rest none;
+  return rest_ == nullptr ? none : *rest_;
+}
 
 bool WebSocketTransport::is_server() const noexcept { return settings_->server.has_value(); }
 
@@ -47,7 +54,7 @@ std::string_view WebSocketTransport::path() const noexcept {
 }
 
 std::string WebSocketTransport::describe() const {
-  return fmt::format("WebSocket 13{}{}{}", subprotocol_.empty() ? "" : ", ", subprotocol_,
+  return fmt::format("WebSocket 13{}{}{}", subprotocol().empty() ? "" : ", ", subprotocol(),
                      deflate_.on ? ", permessage-deflate" : "");
 }
 
@@ -125,7 +132,7 @@ void WebSocketTransport::judge_server() {
 }
 
 void WebSocketTransport::begin(Agreement agreement) {
-  subprotocol_ = std::move(agreement.subprotocol);
+  if (!agreement.subprotocol.empty()) the_rest().subprotocol = std::move(agreement.subprotocol);
   deflate_ = agreement.deflate;
   opening_.reset();
   if (settings_->ping_interval > Duration::zero()) {
@@ -205,7 +212,8 @@ void WebSocketTransport::finish(const Reason& reason) {
   timer_.cancel();
   if (opening_ == nullptr) {
     // Where the connection only stops sending, the peer's messages still count until its own close.
-    const Goodbye goodbye = goodbye_for(reason);
+    const Goodbye goodbye =
+        goodbye_code_ == 0 ? goodbye_for(reason) : Goodbye{goodbye_code_, goodbye_text_};
     write_close(goodbye.code, goodbye.text);
     return;
   }
@@ -222,14 +230,21 @@ void WebSocketTransport::finish(const Reason& reason) {
   }
 }
 
+void WebSocketTransport::set_goodbye(std::uint16_t code, std::string_view text) {
+  goodbye_code_ = code;
+  goodbye_text_ = websocket::close_text(text);
+}
+
 void WebSocketTransport::hibernate() {
-  kept_.shrink_to_fit();
-  message_.shrink_to_fit();
-  control_.shrink_to_fit();
+  if (rest_ == nullptr) return;
+  rest_->kept.shrink_to_fit();
+  rest_->message.shrink_to_fit();
+  rest_->control.shrink_to_fit();
   // What we have sent may be forgotten by us at any time; what the peer has sent may not, unless it
   // has promised not to refer to it.
-  deflater_.reset();
-  if (!deflate_.peer_takeover && !in_message_) inflater_.reset();
+  rest_->deflater.reset();
+  if (!deflate_.peer_takeover && !in_message_) rest_->inflater.reset();
+  drop_rest_if_empty();
 }
 
 // ---- makers

@@ -38,7 +38,7 @@ class WebSocketTransport final : public Transport {
   // ---- what was agreed; valid once the transport is ready ---------------------------------------
 
   /// "" when there is none.
-  std::string_view subprotocol() const noexcept { return subprotocol_; }
+  std::string_view subprotocol() const noexcept { return rest().subprotocol; }
   bool compresses() const noexcept { return deflate_.on; }
   /// A server: what the client asked for. Empty at a client, and when `keep_request` is off.
   const HttpRequest& request() const noexcept;
@@ -54,9 +54,12 @@ class WebSocketTransport final : public Transport {
   /// to begin with. That text is UTF-8 is the sender's word.
   void set_outgoing_text(bool on) noexcept { outgoing_text_ = on; }
   bool outgoing_text() const noexcept { return outgoing_text_; }
+  /// What our close frame will say (`code` 1000 … 4999), instead of what the Reason of the end
+  /// stands for. `text` is cut to the 123 bytes there is room for.
+  void set_goodbye(std::uint16_t code, std::string_view text);
   /// What the peer's close frame said: 0 before it has come, 1005 when it named no code.
   std::uint16_t close_code() const noexcept { return close_code_; }
-  std::string_view close_text() const noexcept { return close_text_; }
+  std::string_view close_text() const noexcept { return rest().close_text; }
 
   // ---- Transport
   // ---------------------------------------------------------------------------------
@@ -69,13 +72,38 @@ class WebSocketTransport final : public Transport {
   void finish(const Reason& reason) override;
   bool keeps_packets() const noexcept override;
   std::size_t kept() const noexcept override {
-    return kept_.size() + (inflate_pending_ || in_tail_ ? 1U : 0U);
+    return rest().kept.size() + (inflate_pending_ || in_tail_ ? 1U : 0U);
   }
   void hibernate() override;
   std::string describe() const override;
 
  private:
   struct Opening;
+  /// What a connection has only at times: most of them are idle, and shall be small.
+  struct Rest {
+    Rest() noexcept;
+    ~Rest();
+    std::string subprotocol{};
+    std::string kept{};     // bytes of the wire that wait for the end of a hold
+    std::string message{};  // the part of a message that has arrived
+    std::string control{};  // the same of a control frame
+    std::string close_text{};
+    std::unique_ptr<websocket::Inflater> inflater;
+    std::unique_ptr<websocket::Deflater> deflater;
+    bool empty() const noexcept {
+      return subprotocol.empty() && kept.empty() && message.empty() && control.empty() &&
+             close_text.empty() && inflater == nullptr && deflater == nullptr;
+    }
+  };
+  const Rest& rest() const noexcept;
+  /// Makes it.
+  Rest& the_rest() {
+    if (rest_ == nullptr) rest_ = std::make_unique<Rest>();
+    return *rest_;
+  }
+  void drop_rest_if_empty() noexcept {
+    if (rest_ != nullptr && rest_->empty()) rest_.reset();
+  }
   class PingTimer final : public Timer {
    public:
     explicit PingTimer(WebSocketTransport& owner) noexcept : owner_(owner) {}
@@ -132,15 +160,9 @@ class WebSocketTransport final : public Transport {
   Link* link_ = nullptr;
   std::unique_ptr<Opening> opening_;  // until the handshake is through
   std::unique_ptr<HttpRequest> request_;
-  std::string subprotocol_;
+  std::unique_ptr<Rest> rest_;
   websocket::DeflateAgreement deflate_;
-  std::unique_ptr<websocket::Inflater> inflater_;
-  std::unique_ptr<websocket::Deflater> deflater_;
 
-  std::string kept_;     // bytes of the wire that wait for the end of a hold
-  std::string message_;  // the part of a message that has arrived
-  std::string control_;  // the same of a control frame
-  std::string close_text_;
   websocket::FrameHead head_;       // of the frame that is arriving
   std::uint64_t payload_done_ = 0;  // bytes of its payload that have been taken
   std::size_t fragments_ = 0;       // frames of the message
@@ -151,6 +173,8 @@ class WebSocketTransport final : public Transport {
   std::uint8_t tail_left_ = 0;  // bytes of Inflater::tail still to be run
   websocket::Utf8Check utf8_;
   std::uint16_t close_code_ = 0;
+  std::uint16_t goodbye_code_ = 0;  // 0: by the Reason
+  std::string goodbye_text_;
   bool outgoing_text_ = false;
   bool last_was_text_ = false;
   bool in_frame_ = false;

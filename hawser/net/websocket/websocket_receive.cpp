@@ -18,15 +18,16 @@ using namespace websocket;
 void WebSocketTransport::received(BytesView bytes) {
   if (over()) return;
   heard();
-  if (working_ || !kept_.empty() || (opening_ == nullptr && link_->holding())) {
-    kept_.append(bytes);
+  if (working_ || !rest().kept.empty() || (opening_ == nullptr && link_->holding())) {
+    the_rest().kept.append(bytes);
     if (!working_ && !link_->holding()) work_on_kept();
     return;
   }
   working_ = true;
-  const BytesView rest = consume(bytes);
+  const BytesView left = consume(bytes);
   working_ = false;
-  if (!rest.empty()) kept_.insert(0, rest);
+  if (!left.empty()) the_rest().kept.insert(0, left);
+  drop_rest_if_empty();
   if (ended_below_ && kept() == 0) end_below();
 }
 
@@ -38,13 +39,15 @@ void WebSocketTransport::resume() {
 }
 
 void WebSocketTransport::work_on_kept() {
-  std::string bytes = std::exchange(kept_, {});
+  std::string bytes = rest_ == nullptr ? std::string() : std::exchange(rest_->kept, {});
   working_ = true;
-  const std::size_t rest = consume(bytes).size();
+  const std::size_t left = consume(bytes).size();
   working_ = false;
-  if (rest == 0) return;
-  bytes.erase(0, bytes.size() - rest);
-  kept_.insert(0, bytes);
+  if (left != 0) {
+    bytes.erase(0, bytes.size() - left);
+    the_rest().kept.insert(0, bytes);
+  }
+  drop_rest_if_empty();
 }
 
 /// Answers what could not be used since somebody holds.
@@ -60,7 +63,11 @@ BytesView WebSocketTransport::consume(BytesView in) {
     if (!in_frame_) {
       if (in.empty()) return {};
       went = read_frame_head(in, *scratch);
-    } else if (in.empty() && payload_done_ < head_.length && !inflate_pending_) {
+      if (went == Went::out_of_bytes) return {};
+      if (went == Went::stopped) continue;
+    }
+    // Only a delivery can bring a hold or the end.
+    if (in.empty() && payload_done_ < head_.length && !inflate_pending_) {
       return {};
     } else if (head_.control()) {
       went = read_control(in);
@@ -125,7 +132,7 @@ WebSocketTransport::Went WebSocketTransport::begin_frame() {
   in_frame_ = true;
   payload_done_ = 0;
   if (head_.control()) {
-    control_.clear();
+    if (rest_ != nullptr) rest_->control.clear();
     return Went::on;
   }
   if (head_.length > settings_->frame_limit)
@@ -142,7 +149,7 @@ WebSocketTransport::Went WebSocketTransport::begin_frame() {
     return fail(policy_violation, fmt::format("a message of more than {} frames (fragments_limit)",
                                               settings_->fragments_limit));
   if (!message_is_compressed_ && !settings_->stream &&
-      head_.length > settings_->message_limit - message_.size())
+      head_.length > settings_->message_limit - rest().message.size())
     return fail(too_big, fmt::format("a message of more than {} bytes (message_limit)",
                                      settings_->message_limit));
   return Went::on;
@@ -152,16 +159,17 @@ WebSocketTransport::Went WebSocketTransport::begin_frame() {
 // --------------------------------------------------------------------------------
 
 WebSocketTransport::Went WebSocketTransport::read_control(BytesView& in) {
+  std::string& control = the_rest().control;
   const auto length = static_cast<std::size_t>(head_.length);
-  const std::size_t size = std::min(in.size(), length - control_.size());
-  const std::size_t at = control_.size();
-  control_.append(in.substr(0, size));
+  const std::size_t size = std::min(in.size(), length - control.size());
+  const std::size_t at = control.size();
+  control.append(in.substr(0, size));
   in.remove_prefix(size);
-  if (head_.masked) apply_mask(control_.data() + at, control_.data() + at, size, head_.key, at);
+  if (head_.masked) apply_mask(control.data() + at, control.data() + at, size, head_.key, at);
   payload_done_ += size;
-  if (control_.size() < length) return Went::out_of_bytes;
+  if (control.size() < length) return Went::out_of_bytes;
   in_frame_ = false;
-  const std::string payload = std::exchange(control_, {});
+  const std::string payload = std::exchange(control, {});
   handle_control(payload);
   return over() ? Went::stopped : Went::on;
 }
@@ -199,7 +207,7 @@ void WebSocketTransport::handle_close(BytesView payload) {
   timer_.cancel();
   constexpr std::uint16_t no_code = 1005;
   close_code_ = code == 0 ? no_code : code;
-  close_text_ = payload;
+  if (!payload.empty()) the_rest().close_text = payload;
   write_close(code, {});
   if (!link_->stopping()) link_->deliver_end();
 }
@@ -237,13 +245,14 @@ WebSocketTransport::Went WebSocketTransport::read_plain(BytesView& in, Scratch& 
       piece = BytesView(room, size);
     }
   } else {
-    if (message_.empty() && message_.capacity() < scratch.message.capacity())
-      message_.swap(scratch.message);
-    const std::size_t before = message_.size();
-    message_.append(piece);
+    std::string& message = the_rest().message;
+    if (message.empty() && message.capacity() < scratch.message.capacity())
+      message.swap(scratch.message);
+    const std::size_t before = message.size();
+    message.append(piece);
     if (head_.masked)
-      apply_mask(message_.data() + before, message_.data() + before, size, head_.key, at);
-    piece = BytesView(message_).substr(before);
+      apply_mask(message.data() + before, message.data() + before, size, head_.key, at);
+    piece = BytesView(message).substr(before);
   }
   if (message_is_text_ && !utf8_.feed(piece)) return fail(bad_payload, "a text is not UTF-8");
   if (frame_ends) in_frame_ = false;
@@ -262,13 +271,14 @@ WebSocketTransport::Went WebSocketTransport::read_plain(BytesView& in, Scratch& 
 /// Takes as much of the frame's payload as is there. A hold can begin between two deliveries in
 /// stream mode only; then what is left is found again in `in`, in the inflater and in the tail.
 WebSocketTransport::Went WebSocketTransport::read_compressed(BytesView& in, Scratch& scratch) {
-  if (inflater_ == nullptr) {
+  std::unique_ptr<Inflater>& inflater = the_rest().inflater;
+  if (inflater == nullptr) {
     const int bits = std::max(deflate_.peer_bits, 9);  // a peer's zlib makes 9 of 8
-    inflater_ = std::move(scratch.inflater);
-    if (inflater_ == nullptr) {
-      inflater_ = std::make_unique<Inflater>(bits);
+    inflater = std::move(scratch.inflater);
+    if (inflater == nullptr) {
+      inflater = std::make_unique<Inflater>(bits);
     } else {
-      inflater_->reset(bits);
+      inflater->reset(bits);
     }
   }
   if (!in_tail_) {
@@ -289,10 +299,10 @@ WebSocketTransport::Went WebSocketTransport::read_compressed(BytesView& in, Scra
     in_tail_ = true;
     tail_left_ = static_cast<std::uint8_t>(Inflater::tail.size());
   }
-  if (!inflater_->ended()) {
+  if (!inflater->ended()) {
     BytesView tail = Inflater::tail.substr(Inflater::tail.size() - tail_left_);
     if (const Went went = inflate_from(tail, nullptr); went != Went::on) return went;
-    if (!inflater_->ended() && !inflater_->at_boundary())
+    if (!inflater->ended() && !inflater->at_boundary())
       return fail(bad_payload, "a compressed message ends too early");
   }
   in_tail_ = false;
@@ -308,7 +318,7 @@ WebSocketTransport::Went WebSocketTransport::inflate_from(BytesView& input, Byte
   std::array<char, 16384> out;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
   do {
     const std::size_t before = input.size();
-    const std::size_t made = inflater_->run(input, out);
+    const std::size_t made = rest_->inflater->run(input, out);
     const std::size_t used = before - input.size();
     if (in != nullptr) {
       in->remove_prefix(used);
@@ -316,7 +326,7 @@ WebSocketTransport::Went WebSocketTransport::inflate_from(BytesView& input, Byte
     } else {
       tail_left_ = static_cast<std::uint8_t>(tail_left_ - used);
     }
-    if (!inflater_->ok()) return fail(bad_payload, "a compressed message is no DEFLATE");
+    if (!rest_->inflater->ok()) return fail(bad_payload, "a compressed message is no DEFLATE");
     inflate_pending_ = made == out.size();
     if (made > 0) {
       if (const Went went = take_inflated(BytesView(out.data(), made)); went != Went::on)
@@ -335,19 +345,21 @@ WebSocketTransport::Went WebSocketTransport::take_inflated(BytesView bytes) {
     link_->deliver(bytes);
     return over() ? Went::stopped : Went::on;
   }
-  if (bytes.size() > settings_->message_limit - message_.size())
+  std::string& message = the_rest().message;
+  if (bytes.size() > settings_->message_limit - message.size())
     return fail(too_big, fmt::format("a message of more than {} bytes when inflated "
                                      "(message_limit)",
                                      settings_->message_limit));
-  message_.append(bytes);
+  message.append(bytes);
   return Went::on;
 }
 
 WebSocketTransport::Went WebSocketTransport::end_message(Scratch& scratch) {
   in_message_ = false;
-  if (message_is_compressed_ && !deflate_.peer_takeover) scratch.inflater = std::move(inflater_);
+  if (message_is_compressed_ && !deflate_.peer_takeover)
+    scratch.inflater = std::move(rest_->inflater);
   if (settings_->stream) return Went::on;
-  std::string whole = std::exchange(message_, {});
+  std::string whole = rest_ == nullptr ? std::string() : std::exchange(rest_->message, {});
   last_was_text_ = message_is_text_;
   link_->deliver(whole);
   whole.clear();

@@ -86,6 +86,14 @@ void WebSocketTransport::send(SendQueue& plain) {
     return;
   }
   if (plain.empty() && settings_->stream) return;
+  if (plain.size() <= FrameHead::longest_short && !deflate_.on && is_server()) {
+    SendQueue& below = *link_->below();
+    const FrameHead head{.opcode = outgoing_text_ ? text : binary, .length = plain.size()};
+    below.commit(FrameCodec::write_short(head, below.prepare(FrameHead::longest)));
+    below.splice(plain);
+    link_->flush();
+    return;
+  }
   ScratchLease scratch;
   if (!deflate_.on || !deflate_.compress || plain.size() < settings_->deflate.minimum_size ||
       !write_compressed(plain, *scratch)) {
@@ -120,7 +128,8 @@ void WebSocketTransport::write_plain(SendQueue& plain, Scratch& scratch) {
 bool WebSocketTransport::write_compressed(SendQueue& plain, Scratch& scratch) {
   const WebSocketDeflate& options = settings_->deflate;
   const Deflater::Shape shape{deflate_.our_bits, options.level, options.memory_level};
-  std::unique_ptr<Deflater>& deflater = deflate_.our_takeover ? deflater_ : scratch.deflater;
+  std::unique_ptr<Deflater>& deflater =
+      deflate_.our_takeover ? the_rest().deflater : scratch.deflater;
   if (deflater == nullptr || deflater->shape() != shape) {
     deflater = std::make_unique<Deflater>(shape);
   } else if (!deflate_.our_takeover) {

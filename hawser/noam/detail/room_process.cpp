@@ -28,8 +28,9 @@ std::shared_ptr<ConnectionGroup> group_of(std::string name, Framing framing,
 }
 }  // namespace
 
-RoomProcess::RoomProcess(std::string name, std::shared_ptr<const HostOptions> options)
-    : name_(std::move(name)), options_(std::move(options)) {}
+RoomProcess::RoomProcess(std::string name, std::shared_ptr<const HostOptions> options,
+                         std::shared_ptr<std::optional<Room::Settings>> settings)
+    : name_(std::move(name)), options_(std::move(options)), settings_(std::move(settings)) {}
 
 Next RoomProcess::init() {
   self().trap_exit();
@@ -43,6 +44,7 @@ Next RoomProcess::init() {
   fetch.idle_timeout = 10s;
   fetches_ = group_of(name_ + "/peers", raw(), fetch);
   room_.emplace(*options_, static_cast<Room::Port&>(*this));
+  if (*settings_) room_->restore(**settings_);
   if (options_->discovery) {
     if (const auto opened = open_discovery(); !opened)
       return stop(Reason::failed(opened.error().text()));

@@ -73,7 +73,9 @@ struct WithRoom {
 
 class RoomProcess final : private Room::Port {
  public:
-  RoomProcess(std::string name, std::shared_ptr<const HostOptions> options);
+  /// What the operator has set is kept in `settings`, for the next life.
+  RoomProcess(std::string name, std::shared_ptr<const HostOptions> options,
+              std::shared_ptr<std::optional<Room::Settings>> settings);
 
   Next init();
   void handle_cast(const Opened& message);
@@ -87,6 +89,7 @@ class RoomProcess final : private Room::Port {
   template <class R>
   void handle_call(WithRoom<R> request, From<R> from) {
     from.answer(request.work(*room_, now()));
+    *settings_ = room_->settings();
   }
   std::string describe() const;
 
@@ -106,6 +109,7 @@ class RoomProcess final : private Room::Port {
 
   std::string name_;
   std::shared_ptr<const HostOptions> options_;
+  std::shared_ptr<std::optional<Room::Settings>> settings_;  // the child spec's as well
   std::optional<Room> room_;
   DatagramSocket discovery_;
   HostAddresses addresses_;

@@ -79,6 +79,28 @@ void Datagrams::close(HostIndex index, int number) {
   host.free_descriptor(number);
 }
 
+Result<void> Datagrams::join(HostIndex index, int number, const Address& group,
+                             std::uint32_t interface_index) {
+  const HostState& host = ground_.host(index);
+  DatagramSocket* socket = of(index, number);
+  const Ip ip = Ip::of(group);
+  if (socket == nullptr || !ip.is_multicast()) {
+    return std::unexpected(
+        system_error(EINVAL, "join group", group.text() + " is not a multicast group"));
+  }
+  if (interface_index != loopback_interface &&
+      std::ranges::find(host.interfaces, interface_index, &Interface::index) ==
+          host.interfaces.end()) {
+    return std::unexpected(Error{ErrorKind::not_found, ENODEV, "join group",
+                                 "there is no interface " + std::to_string(interface_index)});
+  }
+  // An index is never given to a second interface: what is gone needs no leaving.
+  const std::pair membership{ip, interface_index};
+  if (std::ranges::find(socket->memberships, membership) == socket->memberships.end())
+    socket->memberships.push_back(membership);
+  return {};
+}
+
 Result<int> Datagrams::open_watch(HostIndex index) {
   HostState& host = ground_.host(index);
   const int number = host.take_descriptor(DescriptorKind::datagram);
@@ -280,7 +302,10 @@ void Datagrams::arrive(std::uint32_t place) {
           return Ip::of(group) == to &&
                  (group.scope() == 0 || group.scope() == parcel.interface_index);
         });
-        if (joined) deliver(host, at->second, parcel);
+        const bool is_member =
+            std::ranges::find(socket->memberships, std::pair{to, parcel.interface_index}) !=
+            socket->memberships.end();
+        if (joined || is_member) deliver(host, at->second, parcel);
         break;
       }
       case Reach::one:  // the closest binding, and of equals the newest

@@ -22,6 +22,8 @@ class Datagrams {
   void close(HostIndex host, int number);
   Result<void> send(HostIndex host, int number, const Address& to, BytesView bytes,
                     std::uint32_t interface_index);
+  Result<void> join(HostIndex host, int number, const Address& group,
+                    std::uint32_t interface_index);
   /// A socket that gets an empty datagram for each interfaces_changed().
   Result<int> open_watch(HostIndex host);
   void interfaces_changed(HostIndex host);

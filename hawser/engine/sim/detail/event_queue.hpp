@@ -20,9 +20,10 @@ enum class EventKind : std::uint8_t {
   reset_in,    // a reset reaches stream `index`
   give_up,     // stream `index` has been held for too long if its hold is still number `extra`
   orphan_end,  // nobody owns stream `index` any more and its time is over
-  keep_alive,  // stream `index` probes its peer; extra = probes without an answer
-  datagram,    // parcel `index` arrives
-  engine,      // something falls due at engine `index`: `extra` is the engine's own
+  keep_alive,  // stream `index` asks its peer; extra = number of the asking, if it is still that
+  no_room,   // the peer of stream `index` has had no room for too long; extra = number of the wait
+  datagram,  // parcel `index` arrives
+  engine,    // something falls due at engine `index`: `extra` is the engine's own
 };
 
 struct Event {

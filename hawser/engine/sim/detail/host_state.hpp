@@ -79,6 +79,7 @@ struct DatagramSocket {
   };
   Address bound;
   DatagramOptions options;
+  std::vector<std::pair<Ip, std::uint32_t>> memberships;  // a group on an interface, each
   std::deque<Waiting> waiting;
   std::size_t waiting_bytes = 0;
 };

@@ -233,6 +233,12 @@ Result<void> SimEngine::transmit_datagram(Socket& socket, const Address& to, Byt
   return universe_.datagrams.send(host_, socket.number, to, bytes, interface_index);
 }
 
+Result<void> SimEngine::join_datagram_group(Socket& socket, const Address& group,
+                                            std::uint32_t interface_index) {
+  if (dead_) return host_is_down("join group");
+  return universe_.datagrams.join(host_, socket.number, group, interface_index);
+}
+
 Result<int> SimEngine::open_interface_watch() {
   if (dead_) return host_is_down("watch interfaces");
   return universe_.datagrams.open_watch(host_);
@@ -250,6 +256,11 @@ Result<Address> SimEngine::native_peer(int number) const {
 Result<Address> SimEngine::native_local(int number) const {
   if (dead_) return host_is_down("local");
   return universe_.streams.local(host_, number);
+}
+
+Result<void> SimEngine::native_change(int number, const StreamChanges& changes) {
+  if (dead_) return host_is_down("change stream");
+  return universe_.streams.change(host_, number, changes);
 }
 
 Result<PeerCredentials> SimEngine::native_credentials(int number) const {

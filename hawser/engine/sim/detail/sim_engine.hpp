@@ -71,12 +71,15 @@ class SimEngine final : public hawser::detail::EngineCore, public Watcher {
   void close_socket(hawser::detail::Socket& socket, bool reset) noexcept override;
   void configure_accepted(int number, const StreamOptions& options) noexcept override;
   NativeSocket::Closer& family_closer() noexcept override;
+  Result<void> join_datagram_group(hawser::detail::Socket& socket, const Address& group,
+                                   std::uint32_t interface_index) override;
   Result<int> open_interface_watch() override;
   Result<std::vector<NetworkInterface>> interfaces() override;
   Result<void> transmit_datagram(hawser::detail::Socket& socket, const Address& to, BytesView bytes,
                                  std::uint32_t interface_index) override;
   Result<Address> native_peer(int number) const override;
   Result<Address> native_local(int number) const override;
+  Result<void> native_change(int number, const StreamChanges& changes) override;
   Result<PeerCredentials> native_credentials(int number) const override;
   Result<Address> prepare_listener(int number, const ListenOptions& options) override;
   void wait_and_collect(Instant until) override;

@@ -73,9 +73,33 @@ void Streams::apply(Stream& stream, const StreamOptions& options) {
   if (options.receive_buffer > 0) {
     stream.receive_capacity = static_cast<std::size_t>(std::max(options.receive_buffer, least)) * 2;
   }
-  if (options.keep_alive) {
-    ground_.after(7200s, EventKind::keep_alive, stream.index, stream.generation);
+  stream.options = options;
+  stream.last_heard = ground_.now;
+  if (options.keep_alive) ask_later(stream, options.keep_alive_idle);
+}
+
+Result<void> Streams::change(HostIndex host, int number, const StreamChanges& changes) {
+  Stream* stream = of(host, number);
+  if (stream == nullptr) {
+    return std::unexpected(system_error(ENOTCONN, "change stream", "not connected"));
   }
+  StreamOptions options = stream->options;
+  const auto set = [](auto& where, const auto& what) {
+    if (what) where = *what;
+  };
+  set(options.no_delay, changes.no_delay);
+  set(options.keep_alive, changes.keep_alive);
+  set(options.keep_alive_idle, changes.keep_alive_idle);
+  set(options.keep_alive_interval, changes.keep_alive_interval);
+  set(options.keep_alive_probes, changes.keep_alive_probes);
+  set(options.user_timeout, changes.user_timeout);
+  set(options.send_buffer, changes.send_buffer);
+  set(options.receive_buffer, changes.receive_buffer);
+  const Instant heard = stream->last_heard;
+  ++stream->asking;  // the timer that runs is over
+  apply(*stream, options);
+  stream->last_heard = heard;
+  return {};
 }
 
 void Streams::configure(HostIndex host, int number, const StreamOptions& options) {
@@ -204,9 +228,10 @@ void Streams::pump(Stream& stream) {
     }
     if (room == 0) {
       // What is in flight may find a reader quicker than we look again; deliver() looks too.
-      stream.window_closed = true;
+      close_window(stream);
       return;
     }
+    stream.window_closed = false;  // some of it was opened: a new wait begins
     push(stream, Segment::Kind::data, std::min({room, stream.unsent(), largest}));
   }
   stream.window_closed = false;
@@ -294,6 +319,12 @@ bool Streams::judge(Stream& stream) {
 
 void Streams::deliver(Stream& stream, const Segment& segment) {
   Stream* other = find(stream.peer);
+  stream.last_heard = ground_.now;  // the acknowledgement
+  stream.unanswered = 0;
+  if (other != nullptr) {
+    other->last_heard = ground_.now;
+    other->unanswered = 0;
+  }
   const auto drop_front = [&stream, &segment] {
     stream.out.consume(segment.bytes);
     stream.in_flight -= segment.bytes;
@@ -352,8 +383,9 @@ void Streams::hold(Stream& stream) {
   stream.held_since = ground_.now;
   ++stream.hold;
   ground_.trace.add(ground_.now, TraceKind::held, stream.index);
-  ground_.after(retransmission_limit, EventKind::give_up, stream.index, stream.generation,
-                stream.hold);
+  const Duration patience = stream.options.user_timeout;
+  ground_.after(patience > Duration::zero() ? patience : retransmission_limit, EventKind::give_up,
+                stream.index, stream.generation, stream.hold);
 }
 
 void Streams::kick(Stream& stream) {
@@ -422,8 +454,21 @@ bool Streams::has_lost_its_address(const Stream& stream) {
   return gone(stream.host, stream.local) || gone(stream.peer_host, stream.remote);
 }
 
-void Streams::probe(Stream& stream, std::uint64_t unanswered) {
+void Streams::ask_later(Stream& stream, Duration wait) {
+  ground_.after(wait, EventKind::keep_alive, stream.index, stream.generation, ++stream.asking);
+}
+
+/// As Linux: with a user time-out the questions go on until it is over, else so many are asked.
+void Streams::probe(Stream& stream) {
   if (stream.state != StreamState::established) return;
+  const StreamOptions& options = stream.options;
+  if (stream.unanswered == 0) {
+    const Duration silence = ground_.now - stream.last_heard;
+    if (silence < options.keep_alive_idle) {
+      ask_later(stream, options.keep_alive_idle - silence);
+      return;
+    }
+  }
   const Stream* other = find(stream.peer);
   const bool silent = has_lost_its_address(stream) ||
                       ground_.unreachable(stream.host, stream.peer_host) ||
@@ -431,11 +476,26 @@ void Streams::probe(Stream& stream, std::uint64_t unanswered) {
   if (!silent && (other == nullptr || other->state == StreamState::failed)) {
     answer_with_reset(stream);
   } else if (!silent) {
-    ground_.after(7200s, EventKind::keep_alive, stream.index, stream.generation);
-  } else if (unanswered >= 9) {
+    stream.unanswered = 0;
+    stream.last_heard = ground_.now;
+    ask_later(stream, options.keep_alive_idle);
+  } else if (options.user_timeout > Duration::zero()
+                 ? stream.unanswered > 0 && ground_.now - stream.last_heard >= options.user_timeout
+                 : stream.unanswered >= static_cast<unsigned>(options.keep_alive_probes)) {
     fail(stream, ETIMEDOUT);
   } else {
-    ground_.after(75s, EventKind::keep_alive, stream.index, stream.generation, unanswered + 1);
+    ++stream.unanswered;
+    ask_later(stream, options.keep_alive_interval);
+  }
+}
+
+void Streams::close_window(Stream& stream) {
+  if (stream.window_closed) return;
+  stream.window_closed = true;
+  ++stream.wait;
+  if (stream.options.user_timeout > Duration::zero()) {
+    ground_.after(stream.options.user_timeout, EventKind::no_room, stream.index, stream.generation,
+                  stream.wait);
   }
 }
 
@@ -448,7 +508,7 @@ void Streams::handle(const Event& event) {
       return;
     case EventKind::pump:
       if (ground_.unreachable(stream->peer_host, stream->host)) {
-        stream->window_closed = true;  // the update is lost; kick_all() asks again
+        close_window(*stream);  // the update is lost; kick_all() asks again
       } else {
         pump(*stream);
       }
@@ -480,7 +540,10 @@ void Streams::handle(const Event& event) {
       if (stream->orphan || stream->state == StreamState::half_open) free(*stream);
       return;
     case EventKind::keep_alive:
-      probe(*stream, event.extra);
+      if (event.extra == stream->asking) probe(*stream);
+      return;
+    case EventKind::no_room:
+      if (stream->window_closed && event.extra == stream->wait) fail(*stream, ETIMEDOUT);
       return;
     case EventKind::datagram:
     case EventKind::engine:

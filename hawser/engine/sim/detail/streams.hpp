@@ -57,6 +57,13 @@ struct Stream {
   Instant stalled_until;
   Instant held_since;
   std::uint32_t hold = 0;  // number of the hold, for its give_up event
+  std::uint32_t wait = 0;  // number of the closed window, for its no_room event
+
+  // Whether the peer is still there.
+  StreamOptions options;
+  Instant last_heard;        // something came from the peer, be it an acknowledgement
+  std::uint32_t asking = 0;  // number of the keep-alive's timer
+  unsigned unanswered = 0;   // questions since last_heard
 
   // The other direction.
   ByteBuffer in;
@@ -125,6 +132,7 @@ class Streams {
   int shutdown(HostIndex host, int number);
   void close(HostIndex host, int number, bool reset);
   void configure(HostIndex host, int number, const StreamOptions& options);
+  Result<void> change(HostIndex host, int number, const StreamChanges& changes);
   Result<Address> local(HostIndex host, int number);
   Result<Address> peer(HostIndex host, int number);
   Result<PeerCredentials> credentials(HostIndex host, int number);
@@ -175,7 +183,9 @@ class Streams {
   void finish_if_done(Stream& stream);
   /// One of its ends was an interface that has been taken away.
   bool has_lost_its_address(const Stream& stream);
-  void probe(Stream& stream, std::uint64_t unanswered);
+  void ask_later(Stream& stream, Duration wait);
+  void probe(Stream& stream);
+  void close_window(Stream& stream);
 
   Ground& ground_;
   std::vector<std::unique_ptr<Stream>> streams_;

@@ -47,13 +47,24 @@ Result<void> BufferRing::open(Ring& ring, const UringOptions& options) {
     return std::unexpected(
         system_error(-done, "io_uring", "this kernel takes no ring of buffers (5.19 has it)"));
   }
-  count_ = std::clamp<std::uint32_t>(options.initial_buffers, 1, capacity_);
-  for (std::uint32_t id = 0; id < count_; ++id) give_back(static_cast<std::uint16_t>(id));
+  count_ = initial_ = std::clamp<std::uint32_t>(options.initial_buffers, 1, capacity_);
+  for (std::uint32_t id = 0; id < count_; ++id) lend(static_cast<std::uint16_t>(id));
   publish();
   return {};
 }
 
 void BufferRing::give_back(std::uint16_t id) noexcept {
+  lend(id);
+  ++used_;
+  ++written_;
+}
+
+void BufferRing::clean() noexcept {
+  ::madvise(memory_, stride_ * count_, MADV_DONTNEED);
+  written_ = 0;
+}
+
+void BufferRing::lend(std::uint16_t id) noexcept {
   io_uring_buf& entry = entries_[tail_++ & (capacity_ - 1)];
   entry.addr = reinterpret_cast<std::uint64_t>(memory_ + stride_ * id);
   entry.len = bytes_;
@@ -69,7 +80,7 @@ void BufferRing::publish() noexcept {
 
 void BufferRing::grow() noexcept {
   const std::uint32_t wanted = std::min(count_ * 2, capacity_);
-  for (; count_ < wanted; ++count_) give_back(static_cast<std::uint16_t>(count_));
+  for (; count_ < wanted; ++count_) lend(static_cast<std::uint16_t>(count_));
 }
 
 }  // namespace hawser::detail

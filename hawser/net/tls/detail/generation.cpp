@@ -1,4 +1,5 @@
 // Options into SSL_CTX objects, and what OpenSSL asks back during a handshake.
+#include <hawser/base/faults.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/net/tls/detail/generation.hpp>
 #include <hawser/net/tls/detail/tls_side.hpp>
@@ -28,9 +29,7 @@ std::string canonical(std::string_view name) {
   return lower;
 }
 
-Error as_error(const TlsFaults& faults) {
-  return {ErrorKind::invalid_argument, 0, "tls", fmt::format("{}", fmt::join(faults, "; "))};
-}
+Error as_error(const TlsFaults& faults) { return faulty("tls", faults); }
 
 void check_limits(const HandshakeLimits& limits, TlsFaults& faults) {
   if (limits.steps_per_turn == 0) faults.emplace_back("handshakes.steps_per_turn: at least 1");
@@ -101,6 +100,7 @@ OpensslContext TlsGeneration::server_context(const TlsServerOptions& options, X5
   set_up(context.get(), options.protocol, faults);
   SSL_CTX_set_tlsext_servername_callback(context.get(), choose_certificate);
   SSL_CTX_set_tlsext_servername_arg(context.get(), this);
+  if (on_hello_later_) SSL_CTX_set_client_hello_cb(context.get(), pause_at_hello, this);
   if (!alpn_.empty()) SSL_CTX_set_alpn_select_cb(context.get(), choose_alpn, this);
 
   // Stateless: the session lies with the client, sealed with a key that only this context has.
@@ -136,6 +136,7 @@ Result<std::shared_ptr<const TlsGeneration>> TlsGeneration::make(const TlsServer
   made->alpn_policy_ = options.alpn_policy;
   made->handshake_bytes_limit_ = options.handshake_bytes_limit;
   made->on_hello_ = options.on_hello;
+  made->on_hello_later_ = options.on_hello_later;
   made->bio_method_.reset(make_bio_method());
   made->set_alpn(options.alpn, faults);
   if (options.session_tickets > 16) faults.emplace_back("session_tickets: at most 16");
@@ -245,12 +246,50 @@ SSL_CTX* TlsGeneration::context_for(const std::string& name) const {
   return found == names_.end() ? nullptr : contexts_[found->second].get();
 }
 
+namespace {
+/// The one host name of a server_name extension (RFC 6066, section 3); "" when there is none. What
+/// is malformed OpenSSL itself refuses a little later.
+std::string_view name_in_hello(SSL* ssl) {
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) != 1) return {};
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  constexpr std::size_t heads = 5;  // length of the list, kind of the name, length of the name
+  if (bytes.size() < heads || bytes[2] != TLSEXT_NAMETYPE_host_name) return {};
+  const std::size_t length = static_cast<std::size_t>(data[3]) << 8U | data[4];
+  return length <= bytes.size() - heads ? bytes.substr(heads, length) : std::string_view{};
+}
+}  // namespace
+
+int TlsGeneration::pause_at_hello(SSL* ssl, int* alert, void*) {
+  TlsSide& side = side_of(ssl);
+  try {
+    switch (side.hello) {
+      case TlsSide::Hello::not_seen:
+        side.hello = TlsSide::Hello::paused;
+        side.hello_name = canonical(std::string(name_in_hello(ssl)));
+        return SSL_CLIENT_HELLO_RETRY;
+      case TlsSide::Hello::paused:
+        return SSL_CLIENT_HELLO_RETRY;
+      case TlsSide::Hello::answered:
+        if (side.declined.empty()) return SSL_CLIENT_HELLO_SUCCESS;
+        *alert = SSL_AD_ACCESS_DENIED;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+  } catch (...) {
+    side.thrown = std::current_exception();
+  }
+  *alert = SSL_AD_INTERNAL_ERROR;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
 int TlsGeneration::choose_certificate(SSL* ssl, int* alert, void* generation) {
   const auto& own = *static_cast<const TlsGeneration*>(generation);
   TlsSide& side = side_of(ssl);
   try {
     const char* const given = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    const std::string name = given == nullptr ? std::string() : canonical(given);
+    std::string name = given == nullptr ? std::string() : canonical(given);
+    if (side.hello == TlsSide::Hello::answered) name = canonical(side.hello_name);
     SSL_CTX* const context = name.empty() ? nullptr : own.context_for(name);
     if (context == nullptr && !name.empty() && own.refuses_unknown_names_) {
       side.declined =

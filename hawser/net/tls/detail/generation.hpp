@@ -36,6 +36,10 @@ class TlsGeneration {
   bool tolerates_truncation() const noexcept { return tolerates_truncation_; }
   bool requires_alpn() const noexcept { return alpn_policy_ == TlsAlpn::required; }
   std::size_t handshake_bytes_limit() const noexcept { return handshake_bytes_limit_; }
+  /// Server that answers the hello later; may be empty.
+  const std::function<void(const TlsHello&, TlsHelloAnswer)>& on_hello_later() const noexcept {
+    return on_hello_later_;
+  }
   /// Client: instead of the host that was asked for; "" for that.
   const std::string& server_name() const noexcept { return server_name_; }
   /// Client that resumes, else nullptr.
@@ -56,6 +60,7 @@ class TlsGeneration {
   SSL_CTX* context_for(const std::string& name) const;
 
   // Called by OpenSSL.
+  static int pause_at_hello(SSL* ssl, int* alert, void* generation);
   static int choose_certificate(SSL* ssl, int* alert, void* generation);
   static int choose_alpn(SSL* ssl, const unsigned char** out, unsigned char* out_size,
                          const unsigned char* in, unsigned in_size, void* generation);
@@ -71,6 +76,7 @@ class TlsGeneration {
   std::string server_name_;
   std::string alpn_;  // as on the wire: each with its length in front
   std::function<Result<void>(const TlsHello&)> on_hello_;
+  std::function<void(const TlsHello&, TlsHelloAnswer)> on_hello_later_;
   OpensslBioMethod bio_method_;
   std::vector<OpensslContext> contexts_;  // by identity
   std::map<std::string, std::size_t, std::less<>> names_;

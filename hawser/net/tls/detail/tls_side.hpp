@@ -6,6 +6,7 @@
 #include <hawser/base/bytes.hpp>
 #include <hawser/net/transport.hpp>
 
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string>
@@ -24,7 +25,12 @@ struct TlsSide {
   BytesView input;     ///< what the BIO reads from; taken from the front
   bool wrote = false;  ///< there is something to flush
   std::shared_ptr<const TlsGeneration> generation{};  ///< from the first step on
-  std::string peer_name{};      ///< client: whom it wants; sessions are kept by it
+  std::string peer_name{};  ///< client: whom it wants; sessions are kept by it
+  /// Server that may answer the hello later: where it stands. Once answered it stays so, also for
+  /// the second hello of a client that was asked to retry.
+  enum class Hello : std::uint8_t { not_seen, paused, answered };
+  Hello hello = Hello::not_seen;
+  std::string hello_name{};     ///< what the client asked for; then what the answer says it did
   std::string declined{};       ///< why we ended the handshake ourselves
   std::exception_ptr thrown{};  ///< out of the user's hook
 };

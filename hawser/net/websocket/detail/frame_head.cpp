@@ -2,17 +2,25 @@
 // 4 KiB buffer of its own and unmasks them there, some four nanoseconds a byte, so it is given
 // heads without their mask and is only told that the payload's bytes have come. In this way its
 // context stands at a frame's beginning after every call, and one serves any number of connections.
+// Heads of two bytes do without it: their length has one form only, and a whole frame so short may
+// be of any kind, so there is nothing about them to check.
 #include <hawser/base/check.hpp>
 #include <hawser/net/websocket/detail/frame_head.hpp>
 
 #include <wslay/wslay.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 #include <utility>
 
 namespace hawser::websocket {
+
+namespace {
+constexpr unsigned final_bit = 0x80;
+constexpr unsigned mask_bit = 0x80;
+}  // namespace
 
 struct FrameCodec::Feed {
   const char* in = nullptr;  // what is left of the head being read
@@ -69,6 +77,14 @@ FrameCodec::Status FrameCodec::read(BytesView bytes, FrameHead& head) {
   if (bytes.size() < head.size) return Status::need_more;
   if (head.masked) std::memcpy(head.key.data(), bytes.data() + key_at, head.key.size());
 
+  const auto first = static_cast<unsigned char>(bytes[0]);
+  if (short_length <= FrameHead::longest_short && (first & final_bit) != 0) [[likely]] {
+    head.fin = true;
+    head.rsv = static_cast<std::uint8_t>(first >> 4U & 7U);
+    head.opcode = first & 0xfU;
+    head.length = short_length;
+    return Status::done;
+  }
   std::array<char, 10> unmasked{};
   std::memcpy(unmasked.data(), bytes.data(), key_at);
   unmasked[1] = static_cast<char>(short_length);
@@ -97,7 +113,16 @@ FrameCodec::Status FrameCodec::read(BytesView bytes, FrameHead& head) {
   return Status::done;
 }
 
+std::size_t FrameCodec::write_short(const FrameHead& head, char* out) noexcept {
+  out[0] = static_cast<char>(final_bit | static_cast<unsigned>(head.rsv) << 4U | head.opcode);
+  out[1] = static_cast<char>(head.length | (head.masked ? mask_bit : 0U));
+  if (!head.masked) return 2;
+  std::memcpy(out + 2, head.key.data(), head.key.size());
+  return 2 + head.key.size();
+}
+
 std::size_t FrameCodec::write(const FrameHead& head, std::span<char, FrameHead::longest> out) {
+  if (head.length <= FrameHead::longest_short && head.fin) return write_short(head, out.data());
   Feed feed{.out = out.data()};
   wslay_frame_iocb frame{};
   frame.fin = head.fin ? 1 : 0;
@@ -118,20 +143,29 @@ std::size_t FrameCodec::write(const FrameHead& head, std::span<char, FrameHead::
 
 void apply_mask(char* to, const char* from, std::size_t size, const MaskKey& key,
                 std::uint64_t at) noexcept {
-  std::array<std::uint8_t, 8> turned{};
-  for (std::size_t i = 0; i < turned.size(); ++i) turned[i] = key[(at + i) % key.size()];
-  std::uint64_t wide = 0;
-  std::memcpy(&wide, turned.data(), sizeof wide);
+  // The key as it meets eight bytes in a row, whatever this machine's byte order.
+  std::array<std::uint8_t, 8> turned{key[at & 3U],       key[(at + 1) & 3U], key[(at + 2) & 3U],
+                                     key[(at + 3) & 3U], key[at & 3U],       key[(at + 1) & 3U],
+                                     key[(at + 2) & 3U], key[(at + 3) & 3U]};
+  const auto eight = std::bit_cast<std::uint64_t>(turned);
   std::size_t i = 0;
-  for (; i + sizeof wide <= size; i += sizeof wide) {
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, from + i, sizeof eight);
-    eight ^= wide;
-    std::memcpy(to + i, &eight, sizeof eight);
+  for (; i + sizeof eight <= size; i += sizeof eight) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, from + i, sizeof bytes);
+    bytes ^= eight;
+    std::memcpy(to + i, &bytes, sizeof bytes);
   }
-  for (; i < size; ++i) {
+  if (i + sizeof(std::uint32_t) <= size) {
+    std::uint32_t four = 0;
+    std::uint32_t bytes = 0;
+    std::memcpy(&four, turned.data(), sizeof four);
+    std::memcpy(&bytes, from + i, sizeof bytes);
+    bytes ^= four;
+    std::memcpy(to + i, &bytes, sizeof bytes);
+    i += sizeof four;
+  }
+  for (; i < size; ++i)
     to[i] = static_cast<char>(static_cast<std::uint8_t>(from[i]) ^ turned[i % turned.size()]);
-  }
 }
 
 }  // namespace hawser::websocket

@@ -26,6 +26,8 @@ using MaskKey = std::array<std::uint8_t, 4>;
 
 struct FrameHead {
   static constexpr std::size_t longest = 14;
+  /// A length that stands in the head's second byte.
+  static constexpr std::size_t longest_short = 125;
   /// permessage-deflate's "this message is compressed", among the three reserved bits.
   static constexpr std::uint8_t rsv1 = 4;
 
@@ -58,6 +60,8 @@ class FrameCodec {
   Status read(BytesView bytes, FrameHead& head);
   /// Writes it; answers how many bytes it took.
   std::size_t write(const FrameHead& head, std::span<char, FrameHead::longest> out);
+  /// The same for a whole frame of at most FrameHead::longest_short bytes.
+  static std::size_t write_short(const FrameHead& head, char* out) noexcept;
 
  private:
   struct Feed;

@@ -1,0 +1,40 @@
+// What a SUBSCRIBE or UNSUBSCRIBE asks for, in the words of RabbitMQ, ActiveMQ and Artemis alike
+// (stomp.md 3, D-01 to D-20). Internal to the STOMP layer; pure. Views into the frame.
+#pragma once
+
+#include <hawser/base/bytes.hpp>
+#include <hawser/base/result.hpp>
+#include <hawser/stomp/frame.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace hawser::stomp::detail {
+
+enum class AckMode : std::uint8_t { automatic, client, client_individual };
+
+struct SubscribeHeaders {
+  std::optional<BytesView> destination{};
+  std::optional<BytesView> id{};
+  std::optional<BytesView> receipt{};
+  AckMode ack = AckMode::automatic;
+  /// prefetch-count, activemq.prefetchSize. 0 means "no bound" on both brokers: ours is the limit.
+  std::optional<std::uint64_t> prefetch{};
+  /// durable-subscription-name, durable-subscriber-name, activemq.subscriptionName: belongs to the
+  /// client-id.
+  std::optional<BytesView> durable_name{};
+  /// RabbitMQ's durable:true (before: persistent:true): the subscription's id is its name, whoever
+  /// the client is.
+  bool durable_by_id = false;
+  BytesView selector{};
+  bool browser = false;
+  bool exclusive = false;
+  bool no_local = false;
+
+  bool durable() const noexcept { return durable_name.has_value() || durable_by_id; }
+};
+
+/// A mode nobody knows (auto where `any_ack`), a number that is none: errors which name the header.
+Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame, bool any_ack = false);
+
+}  // namespace hawser::stomp::detail

@@ -1,0 +1,66 @@
+// The two directions of heart-beats against the clock.
+#include <hawser/stomp/liveness.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hawser::stomp {
+namespace {
+
+Duration times(std::chrono::milliseconds interval, double factor) {
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double, std::milli>(static_cast<double>(interval.count()) * factor));
+}
+
+double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
+
+/// For what the kernel has to be read: enough for one turn of the engine.
+constexpr Duration one_turn = 10ms;
+
+}  // namespace
+
+void Liveness::agree(HeartbeatPlan plan) noexcept {
+  plan_ = plan;
+  planned_ = Instant::never();
+  suspect_ = false;
+}
+
+Duration Liveness::silence() const noexcept {
+  return std::max(times(plan_.receive_every, options_->receive_factor),
+                  Duration(plan_.receive_every) + options_->receive_grace);
+}
+
+Liveness::Look Liveness::look(Instant now) {
+  Look look;
+  const Duration late =
+      planned_ == Instant::never() || now < planned_ ? Duration::zero() : now - planned_;
+  if (plan_.receive_every.count() > 0) {
+    const Duration every = plan_.receive_every;
+    const Instant end = received_ + silence();
+    const bool jumped = late > 3 * every && now - received_ > 3 * every;
+    const bool over = suspect_ ? now >= suspect_until_ : now >= end || jumped;
+    if (over && (suspect_ || late < every / 4)) {
+      look.dead = fmt::format("heart-beat: nothing came for {} s", seconds(now - received_));
+      return look;
+    }
+    if (over) {
+      suspect_ = true;
+      suspect_until_ = now + one_turn;
+    }
+    look.next = suspect_ ? suspect_until_ : end;
+  }
+  if (plan_.send_every.count() > 0) {
+    const Duration interval = times(plan_.send_every, options_->send_factor);
+    if (now >= written_ + interval) {
+      look.beat = true;
+      written_ = now;
+      ++beats_;
+    }
+    look.next = std::min(look.next, written_ + interval);
+  }
+  planned_ = look.next;
+  return look;
+}
+
+}  // namespace hawser::stomp

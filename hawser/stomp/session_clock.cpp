@@ -1,0 +1,66 @@
+// A session's time-outs: login, heart-beats both ways, silence.
+#include <hawser/stomp/session.hpp>
+
+#include <hawser/stomp/encoder.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace hawser::stomp {
+namespace {
+
+double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
+
+Duration times(std::chrono::milliseconds interval, double factor) {
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double, std::milli>(static_cast<double>(interval.count()) * factor));
+}
+
+}  // namespace
+
+Instant BrokerSession::tick(Instant now) {
+  if (state_ == State::ended) return Instant::never();
+  if (state_ == State::login || state_ == State::checking) {
+    const Instant deadline = opened_ + options_->login_timeout;
+    if (now < deadline) return deadline;
+    fail("login timed out",
+         state_ == State::login
+             ? fmt::format("no whole CONNECT within {} s", seconds(options_->login_timeout))
+             : fmt::format("the login could not be checked within {} s",
+                           seconds(options_->login_timeout)),
+         {}, Reason::timeout("login"));
+    return Instant::never();
+  }
+  // What it sends lies unread while we do not read.
+  if (held_ != 0) last_received_ = now;
+  Instant next = Instant::never();
+  const bool watched = heartbeats_.receive_every.count() > 0;
+  if (watched || options_->idle_timeout > Duration::zero()) {
+    const Instant dead =
+        last_received_ + (watched ? times(heartbeats_.receive_every, options_->receive_factor) +
+                                        options_->receive_grace
+                                  : options_->idle_timeout);
+    if (now >= dead) {
+      // What we still write may never be read, and a peer this silent gets no reply: end it.
+      state_ = State::ended;
+      port_->end(
+          Reason::timeout(fmt::format("{}: nothing came for {} s", watched ? "heart-beat" : "idle",
+                                      seconds(now - last_received_))));
+      return Instant::never();
+    }
+    next = std::min(next, dead);
+  }
+  if (heartbeats_.send_every.count() > 0) {
+    const Duration interval = times(heartbeats_.send_every, options_->send_factor);
+    if (now >= last_written_ + interval) {
+      *out_ += heartbeat_octet;
+      last_written_ = now;
+    }
+    next = std::min(next, last_written_ + interval);
+  }
+  return next;
+}
+
+}  // namespace hawser::stomp
