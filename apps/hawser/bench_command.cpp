@@ -1,8 +1,10 @@
 // `hawser bench echo`: this program's echo server against bare loops and others, in one run.
+// `hawser bench noam`: what this program's Noam host costs.
 #include "commands.hpp"
 #include "common.hpp"
 
 #include <bench/echo.hpp>
+#include <bench/noam.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -119,11 +121,84 @@ int run_bench(BenchOptions options) {
   return good ? success : failure;
 }
 
+struct NoamBench {
+  bench::NoamPlan plan{};
+  std::vector<std::string> servers{};
+};
+
+int run_noam_bench(NoamBench options) {
+  for (const char* engine : {"uring", "epoll"}) {
+    options.plan.hosts.push_back(
+        {fmt::format("hawser {}", engine),
+         fmt::format("HAWSER_ENGINE={} \"{}\" noam host --room bench --noam 127.0.0.1:0 "
+                     "--noam-discovery none --noam-websocket none --noam-http none "
+                     "--schedulers 1 --log-level error",
+                     engine, path_of_this_program())});
+  }
+  for (const std::string& text : options.servers) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      print_failure("bench noam", fmt::format("--server: '{}' is not NAME=COMMAND", text));
+      return wrong_usage;
+    }
+    options.plan.hosts.push_back({text.substr(0, equals), text.substr(equals + 1)});
+  }
+  const auto outcomes = bench::run_noam(
+      options.plan, [](std::string_view line) { fmt::print(stderr, "{}\n", line); });
+  if (!outcomes) {
+    print_failure("bench noam", outcomes.error().text());
+    return wrong_usage;
+  }
+  fmt::print("{}", bench::to_table(*outcomes));
+  const bool good = std::ranges::all_of(
+      *outcomes, [](const bench::NoamOutcome& outcome) { return outcome.error.empty(); });
+  return good ? success : failure;
+}
+
+void add_noam_bench(CLI::App& parent, const Chosen& chosen) {
+  CLI::App* command = parent.add_subcommand(
+      "noam", "A Noam host: its CPU for an event that is heard, and for lemmas that only beat");
+  command->footer(
+      "Lemmas without any framework play and hear; events are in flight all the time.\n\n"
+      "Examples:\n"
+      "  hawser bench noam\n"
+      "  hawser bench noam --scenario 1x200 --window 16 --rounds 3\n");
+  const auto options = std::make_shared<NoamBench>();
+  const auto table = std::make_shared<OptionTable>(*command);
+  bench::NoamPlan& plan = options->plan;
+  command
+      ->add_option("--scenario", plan.scenarios,
+                   "1x1, 1x200 (speakers by hearers) or beats; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  table->add_number("window", plan.window, 1, 100'000, "events in flight");
+  table->add_number("payload", plan.payload, std::size_t{14}, std::size_t{900'000},
+                    "bytes of an event's value");
+  table->add_number("lemmas", plan.lemmas, 1, 100'000, "that only beat");
+  table->add_duration("beat", plan.beat, "between two heart-beats of one of them");
+  table->add_number("rounds", plan.rounds, 1, 1000, "measurements of each host");
+  table->add_duration("duration", plan.duration, "of one measurement of events");
+  table->add_duration("beats-duration", plan.beats_duration, "of one measurement of heart-beats");
+  table->add_duration("warmup", plan.warmup, "before each");
+  table->add_number("server-cpu", plan.server_cpu, -1, 4095, "CPU of the host; -1: any");
+  table->add_number("client-cpu", plan.client_cpu, -1, 4095, "CPU of the lemmas; -1: any");
+  command
+      ->add_option("--server", options->servers,
+                   "a further host, which prints a ready line with noam= and pid=; may be repeated")
+      ->type_name("NAME=COMMAND")
+      ->allow_extra_args(false);
+  command->callback([=] {
+    (void)table;
+    chosen([=] { return run_noam_bench(*options); });
+  });
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app, const Chosen& chosen) {
   CLI::App* parent = app.add_subcommand("bench", "Comparisons with other servers");
   parent->require_subcommand(1);
+  add_noam_bench(*parent, chosen);
   CLI::App* command = parent->add_subcommand(
       "echo", "Echoed packets: server CPU a message, and memory of idle connections");
   command->footer(

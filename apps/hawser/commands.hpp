@@ -21,6 +21,7 @@ using Chosen = std::function<void(std::function<int()>)>;
 void add_hub_command(CLI::App& app, const Chosen& chosen);
 void add_serve_command(CLI::App& app, const Chosen& chosen);
 void add_stomp_command(CLI::App& app, const Chosen& chosen);
+void add_noam_command(CLI::App& app, const Chosen& chosen);
 void add_observe_command(CLI::App& app, const Chosen& chosen);
 void add_bench_command(CLI::App& app, const Chosen& chosen);
 

@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "hub_options.hpp"
+#include "noam_options.hpp"
 #include "observation.hpp"
 
 #include <hawser/hub/hub.hpp>
@@ -17,7 +18,7 @@ namespace {
 
 using hub::HubOptions;
 
-int run_hub(HubOptions options, const ObservationOptions& observation) {
+int run_hub(HubOptions options, const ObservationOptions& observation, const NoamChoice& noam) {
   options.stomp_server.drain_deadline = connections_drain(options.system);
   options.packet_server.drain_deadline = connections_drain(options.system);
   options.system.reload_on_hangup = true;
@@ -30,6 +31,11 @@ int run_hub(HubOptions options, const ObservationOptions& observation) {
   const auto addresses = hub::start_hub(system, options);
   if (!addresses) return print_failure("hub", addresses.error().text());
   std::vector<std::pair<std::string, Address>> listening = addresses->list();
+  if (noam.wanted()) {
+    auto ready = start_noam(system, noam);
+    if (!ready) return print_failure("hub", ready.error().text());
+    listening.insert(listening.end(), ready->begin(), ready->end());
+  }
   listening.insert(listening.end(), watching.begin(), watching.end());
   print_ready(system, listening);
   if (addresses->stomp && !addresses->stomp->is_unix()) {
@@ -46,7 +52,7 @@ int run_hub(HubOptions options, const ObservationOptions& observation) {
 
 void add_hub_command(CLI::App& app, const Chosen& chosen) {
   CLI::App* command =
-      app.add_subcommand("hub", "A STOMP broker and a packet server in one program");
+      app.add_subcommand("hub", "A STOMP broker, a Noam host and a packet server in one program");
   command->footer(
       "When everything listens, one line on stdout says so:\n"
       "  ready stomp=127.0.0.1:61613 packet=127.0.0.1:7007 engine=uring pid=4242\n"
@@ -54,6 +60,7 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
       "Examples:\n"
       "  hawser hub\n"
       "  hawser hub --stomp '*:61613' --packet none --stomp-max-connections 50000\n"
+      "  hawser hub --room lab\n"
       "  hawser hub --config /etc/hawser.toml --log-level debug\n");
   const auto options = std::make_shared<HubOptions>();
   const auto config = std::make_shared<std::string>();
@@ -76,6 +83,8 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
   table->begin_group("Packets");
   add_server_options(*table, "packet-", options->packet_server, ServerKind::packets);
   add_bus_options(*table, options->bus);
+  const auto noam = std::make_shared<NoamChoice>();
+  add_noam_options(*table, *noam);
   command->callback([=] {
     chosen([=] {
       if (*hash) return print_password_hash();
@@ -87,11 +96,11 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
         }
       }
       if (!options->stomp && !options->stomp_tls && !options->stomp_websocket &&
-          !options->stomp_websocket_tls && !options->packet) {
+          !options->stomp_websocket_tls && !options->packet && !noam->wanted()) {
         print_failure("hub", "nowhere to listen: stomp and packet are none, and so are the others");
         return wrong_usage;
       }
-      return run_hub(*options, *observation);
+      return run_hub(*options, *observation, *noam);
     });
   });
 }

@@ -49,6 +49,7 @@ int main(int count, char** words) {
   add_hub_command(app, chosen);
   add_serve_command(app, chosen);
   add_stomp_command(app, chosen);
+  add_noam_command(app, chosen);
   add_observe_command(app, chosen);
   add_bench_command(app, chosen);
   try {

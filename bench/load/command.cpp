@@ -1,6 +1,8 @@
 // Splitting command lines and reading ready lines.
 #include <bench/load/command.hpp>
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 namespace hawser::bench {
@@ -92,7 +94,7 @@ Result<Command> split_command(std::string_view line) {
   return command;
 }
 
-Result<Ready> parse_ready(std::string_view line) {
+Result<Ready> parse_ready(std::string_view line, std::string_view name) {
   constexpr std::string_view start = "ready ";
   if (!line.starts_with(start)) {
     return std::unexpected(Error{ErrorKind::not_found, 0, "parse ready line", "not a ready line"});
@@ -105,8 +107,8 @@ Result<Ready> parse_ready(std::string_view line) {
     while (end < line.size() && !blank(line[end])) ++end;
     const std::string_view field = line.substr(0, end);
     line.remove_prefix(std::min(end + 1, line.size()));
-    if (field.starts_with("packet=")) {
-      auto endpoint = parse_endpoint(field.substr(7));
+    if (field.starts_with(name) && field.substr(name.size()).starts_with('=')) {
+      auto endpoint = parse_endpoint(field.substr(name.size() + 1));
       if (!endpoint) return std::unexpected(endpoint.error());
       ready.packet = std::move(*endpoint);
       has_packet = true;
@@ -120,7 +122,8 @@ Result<Ready> parse_ready(std::string_view line) {
     }
   }
   if (!has_packet || ready.pid == 0) {
-    return std::unexpected(bad_argument("parse ready line", "it needs packet= and pid="));
+    return std::unexpected(
+        bad_argument("parse ready line", fmt::format("it needs {}= and pid=", name)));
   }
   return ready;
 }

@@ -34,6 +34,7 @@ struct Ready {
 /// Reads "ready packet=127.0.0.1:7007 pid=42": fields in any order, unknown ones ignored. A line
 /// that does not begin with "ready " is not_found; one that does but lacks a field, or has a bad
 /// one, is invalid_argument.
-Result<Ready> parse_ready(std::string_view line);
+/// `field` is the name of the address that the load is for.
+Result<Ready> parse_ready(std::string_view line, std::string_view field = "packet");
 
 }  // namespace hawser::bench

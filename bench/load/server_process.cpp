@@ -153,7 +153,7 @@ Result<void> ServerProcess::await_ready() {
     }
     text.append(piece.data(), static_cast<std::size_t>(got));
     for (std::size_t line_end = 0; (line_end = text.find('\n')) != std::string::npos;) {
-      auto ready = parse_ready(std::string_view(text).substr(0, line_end));
+      auto ready = parse_ready(std::string_view(text).substr(0, line_end), options_.ready_field);
       if (ready) {
         ready_ = std::move(*ready);
         return {};

@@ -12,9 +12,10 @@
 namespace hawser::bench {
 
 struct ServerOptions {
-  int cpu = -1;                ///< the CPU it may run on; below 0: any
-  Duration start_limit = 15s;  ///< to print its ready line
-  Duration stop_limit = 5s;    ///< to end after SIGTERM, before SIGKILL
+  int cpu = -1;                        ///< the CPU it may run on; below 0: any
+  Duration start_limit = 15s;          ///< to print its ready line
+  std::string ready_field = "packet";  ///< of the ready line: where the load goes
+  Duration stop_limit = 5s;            ///< to end after SIGTERM, before SIGKILL
 };
 
 class ServerProcess {

@@ -1,6 +1,7 @@
 // Conformance: the loop itself (waiting, waking, the clock, blocking work) and datagrams.
 #include <hawser/engine/testing/conformance.hpp>
 
+#include <algorithm>
 #include <latch>
 #include <thread>
 
@@ -196,6 +197,68 @@ TEST_P(EngineConformance, ADatagramSocketClosedInsideItsCallback) {
     turns(2);
   }
   client().close_now(there->id);
+}
+
+TEST_P(EngineConformance, InterfacesHaveIndexesBroadcastsLeaveThroughOneOfThem) {
+  const auto interfaces = server().interfaces();
+  ASSERT_TRUE(interfaces) << interfaces.error().text();
+  const auto loopback = std::ranges::find_if(*interfaces, &NetworkInterface::loopback);
+  ASSERT_NE(loopback, interfaces->end());
+  EXPECT_TRUE(loopback->up);
+  EXPECT_TRUE(std::ranges::any_of(loopback->networks, [](const auto& network) {
+    return network.address == Address::loopback(0) && network.prefix == 8;
+  }));
+
+  DatagramRecorder here, there;
+  const auto one = server().open_datagram(Address::any_ipv4(0), {}, here);
+  ASSERT_TRUE(one) << one.error().text();
+  const auto two = client().open_datagram(Address::any_ipv4(0), {.broadcast = true}, there);
+  ASSERT_TRUE(two) << two.error().text();
+  const Address everybody = Address::ipv4({255, 255, 255, 255}, one->bound.port());
+  const auto sent = client().send_datagram(two->id, everybody, "hear", loopback->index);
+  ASSERT_TRUE(sent) << sent.error().text();
+  ASSERT_TRUE(until([&] { return here.received.size() == 1; }));
+  EXPECT_EQ(here.received[0].from.port(), two->bound.port());
+  const auto nowhere = client().send_datagram(two->id, everybody, "hear", 987'654);
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().kind, ErrorKind::not_found) << nowhere.error().text();
+  server().close_now(one->id);
+  client().close_now(two->id);
+}
+
+TEST_P(EngineConformance, AGroupIsJoinedOnAnInterfaceWhileTheSocketIsOpen) {
+  const Address group = Address::ipv4({239, 255, 77, 7}, 0);
+  DatagramRecorder here, there;
+  const auto one = server().open_datagram(Address::any_ipv4(0), {}, here);
+  ASSERT_TRUE(one) << one.error().text();
+  const auto two = client().open_datagram(Address::any_ipv4(0), {}, there);
+  ASSERT_TRUE(two) << two.error().text();
+  const auto interfaces = server().interfaces();
+  const auto loopback = std::ranges::find_if(*interfaces, &NetworkInterface::loopback);
+  const auto join = [&](std::uint32_t index) { return server().join_group(one->id, group, index); };
+  const auto nowhere = join(987'654);
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().kind, ErrorKind::not_found) << nowhere.error().text();
+  ASSERT_TRUE(join(loopback->index));
+  EXPECT_TRUE(join(loopback->index)) << "once more is no error";
+  EXPECT_FALSE(server().join_group(one->id, Address::loopback(0), loopback->index));
+  const auto sent = client().send_datagram(two->id, group.with_port(one->bound.port()), "members",
+                                           loopback->index);
+  ASSERT_TRUE(sent) << sent.error().text();
+  EXPECT_TRUE(until([&] { return here.received.size() == 1; }));
+  server().close_now(one->id);
+  EXPECT_FALSE(join(loopback->index)) << "closed";
+  client().close_now(two->id);
+}
+
+TEST_P(EngineConformance, AWatchOfInterfacesIsClosedAsASocketIs) {
+  DatagramRecorder events;
+  const auto watch = server().watch_interfaces(events);
+  ASSERT_TRUE(watch) << watch.error().text();
+  turns(2);
+  events.closed = true;
+  server().close_now(*watch);
+  EXPECT_TRUE(until([&] { return server().open_sockets() == 0; }));
 }
 
 TEST_P(RealEngineConformance, SeveralDatagramSocketsOnOnePortAllHearABroadcast) {

@@ -11,6 +11,7 @@
 #include <hawser/base/time.hpp>
 #include <hawser/engine/address.hpp>
 #include <hawser/engine/native_socket.hpp>
+#include <hawser/engine/network_interface.hpp>
 #include <hawser/engine/send_queue.hpp>
 
 #include <chrono>
@@ -307,8 +308,23 @@ class Engine : public NativeSocket::Closer {
   /// Binds a datagram socket (port 0: any) and starts receiving. `events` must outlive close(id).
   virtual Result<Listening> open_datagram(const Address& bind, const DatagramOptions& options,
                                           DatagramEvents& events) = 0;
-  /// Sends at once, best effort: a full socket buffer drops the datagram ("overloaded").
-  virtual Result<void> send_datagram(SocketId id, const Address& to, BytesView bytes) = 0;
+  /// Sends at once, best effort: a full socket buffer drops the datagram ("overloaded"). With an
+  /// interface's index it leaves there, whatever the routes say: that is how a limited broadcast
+  /// (255.255.255.255) or a multicast reaches the hosts of each network. not_found: no such one.
+  virtual Result<void> send_datagram(SocketId id, const Address& to, BytesView bytes,
+                                     std::uint32_t interface_index = 0) = 0;
+
+  /// Makes the socket a member of a multicast group through one interface; once more is no error.
+  /// Memberships end with their interface or the socket. not_found: no such interface.
+  virtual Result<void> join_group(SocketId id, const Address& group,
+                                  std::uint32_t interface_index) = 0;
+
+  /// The machine's interfaces as they are now, by index.
+  virtual Result<std::vector<NetworkInterface>> interfaces() = 0;
+  /// From now on `events` gets a datagram, whose content means nothing, whenever an interface or
+  /// one of its addresses may have come, gone or changed: ask interfaces() then. Ended by
+  /// close(id).
+  virtual Result<SocketId> watch_interfaces(DatagramEvents& events) = 0;
 
   // ---- names and blocking work -----------------------------------------------------------------
 

@@ -523,16 +523,33 @@ Result<void> EngineCore::send_sockets(SocketId id, BytesView bytes,
   return sent;
 }
 
+Result<void> EngineCore::join_group(SocketId id, const Address& group,
+                                    std::uint32_t interface_index) {
+  Socket* socket = find_owned(id, SocketKind::datagram);
+  if (socket == nullptr || socket->phase != SocketPhase::open) return stale("join group");
+  return join_datagram_group(*socket, group, interface_index);
+}
+
 int EngineCore::descriptor(SocketId id) const {
   const Socket* socket = find_owned(id);
   return socket == nullptr ? -1 : socket->number;
 }
 
-Result<void> EngineCore::send_datagram(SocketId id, const Address& to, BytesView bytes) {
+Result<SocketId> EngineCore::watch_interfaces(DatagramEvents& events) {
+  Result<int> opened = open_interface_watch();
+  if (!opened) return std::unexpected(std::move(opened).error());
+  Result<Socket*> socket = take_in(SocketKind::datagram, SocketPhase::open, *opened, &events);
+  if (!socket) return std::unexpected(std::move(socket).error());
+  (*socket)->wanted = true;
+  return listed(**socket, Address{}).id;
+}
+
+Result<void> EngineCore::send_datagram(SocketId id, const Address& to, BytesView bytes,
+                                       std::uint32_t interface_index) {
   Socket* socket = find_owned(id, SocketKind::datagram);
   if (socket == nullptr || socket->phase != SocketPhase::open) return stale("send datagram");
   ++counters_.sends;
-  Result<void> sent = transmit_datagram(*socket, to, bytes);
+  Result<void> sent = transmit_datagram(*socket, to, bytes, interface_index);
   if (sent) counters_.sent_bytes += bytes.size();
   return sent;
 }

@@ -82,7 +82,10 @@ class EngineCore : public Engine {
 
   Result<Listening> open_datagram(const Address& bind, const DatagramOptions& options,
                                   DatagramEvents& events) final;
-  Result<void> send_datagram(SocketId id, const Address& to, BytesView bytes) final;
+  Result<void> send_datagram(SocketId id, const Address& to, BytesView bytes,
+                             std::uint32_t interface_index) final;
+  Result<void> join_group(SocketId id, const Address& group, std::uint32_t interface_index) final;
+  Result<SocketId> watch_interfaces(DatagramEvents& events) final;
 
  protected:
   explicit EngineCore(std::uint64_t seed) noexcept;
@@ -104,6 +107,8 @@ class EngineCore : public Engine {
                                   const std::optional<Address>& from) = 0;
   virtual Result<OpenedSocket> open_datagram_socket(const Address& bind,
                                                     const DatagramOptions& options) = 0;
+  /// A socket that reads like a datagram socket and tells of changes of the interfaces.
+  virtual Result<int> open_interface_watch() = 0;
 
   /// A socket came into the table (socket.number, kind and phase are set). On an error the core
   /// closes it again.
@@ -141,7 +146,10 @@ class EngineCore : public Engine {
   virtual void configure_accepted(int, const StreamOptions&) noexcept {}
   /// Who closes sockets in transit; must outlive them all. By default this engine.
   virtual NativeSocket::Closer& family_closer() noexcept { return *this; }
-  virtual Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes) = 0;
+  virtual Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes,
+                                         std::uint32_t interface_index) = 0;
+  virtual Result<void> join_datagram_group(Socket& socket, const Address& group,
+                                           std::uint32_t interface_index) = 0;
   virtual Result<Address> native_peer(int number) const = 0;
   virtual Result<Address> native_local(int number) const = 0;
   /// `changes` have been checked.

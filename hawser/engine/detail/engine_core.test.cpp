@@ -89,7 +89,12 @@ class ScriptedEngine final : public EngineCore {
   void close_socket(Socket& socket, bool reset) noexcept override {
     note(reset ? "reset" : "close", socket.number);
   }
-  Result<void> transmit_datagram(Socket&, const Address&, BytesView) override { return {}; }
+  Result<void> transmit_datagram(Socket&, const Address&, BytesView, std::uint32_t) override {
+    return {};
+  }
+  Result<void> join_datagram_group(Socket&, const Address&, std::uint32_t) override { return {}; }
+  Result<int> open_interface_watch() override { return std::unexpected(Error{}); }
+  Result<std::vector<NetworkInterface>> interfaces() override { return std::unexpected(Error{}); }
   Result<Address> native_peer(int) const override { return Address{}; }
   Result<Address> native_local(int) const override { return Address{}; }
   Result<void> native_change(int, const StreamChanges&) override { return {}; }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -146,7 +147,8 @@ Result<Address> bound_address(int number, std::string_view operation, const Addr
   return bound;
 }
 
-Result<void> join_group(int number, const Address& group, const Address& bind) {
+Result<void> join_group(int number, const Address& group, const Address& bind,
+                        std::uint32_t interface_index) {
   int joined = -1;
   if (group.family() == Address::Family::ipv4) {
     ip_mreqn request{};
@@ -154,12 +156,12 @@ Result<void> join_group(int number, const Address& group, const Address& bind) {
     if (bind.family() == Address::Family::ipv4) {
       std::memcpy(&request.imr_address, bind.octets().data(), 4);
     }
-    request.imr_ifindex = static_cast<int>(group.scope());
+    request.imr_ifindex = static_cast<int>(interface_index);
     joined = ::setsockopt(number, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
   } else if (group.family() == Address::Family::ipv6) {
     ipv6_mreq request{};
     std::memcpy(&request.ipv6mr_multiaddr, group.octets().data(), 16);
-    request.ipv6mr_interface = group.scope();
+    request.ipv6mr_interface = interface_index;
     joined = ::setsockopt(number, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);
   } else {
     errno = EINVAL;
@@ -277,7 +279,7 @@ Result<BoundSocket> open_datagram_socket(const Address& bind, const DatagramOpti
   }
   if (::bind(number, converted->get(), converted->length) != 0) return fail(errno);
   for (const Address& group : options.multicast_groups) {
-    if (Result<void> joined = join_group(number, group, bind); !joined) {
+    if (Result<void> joined = join_group(number, group, bind, group.scope()); !joined) {
       return std::unexpected(joined.error());
     }
   }
@@ -378,13 +380,59 @@ NativeSocket::Closer& descriptor_closer() noexcept {
   return closer;
 }
 
-Result<void> send_datagram_to(int number, const Address& to, BytesView bytes) {
+namespace {
+/// sendto(), through one interface when `interface_index` names it.
+ssize_t transmit(int number, const SocketAddress& target, BytesView bytes,
+                 std::uint32_t interface_index) {
+  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  if (interface_index == 0) {
+    return ::sendto(number, bytes.data(), bytes.size(), flags, target.get(), target.length);
+  }
+  // The larger of the two control messages below fits.
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> control{};
+  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};  // only read
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(target.get());  // the same
+  message.msg_namelen = target.length;
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const head = CMSG_FIRSTHDR(&message);
+  const auto put = [&](int level, int type, const auto& info) {
+    head->cmsg_level = level;
+    head->cmsg_type = type;
+    head->cmsg_len = CMSG_LEN(sizeof info);
+    message.msg_controllen = CMSG_SPACE(sizeof info);
+    std::memcpy(CMSG_DATA(head), &info, sizeof info);
+  };
+  if (target.family() == AF_INET) {
+    in_pktinfo info{};
+    info.ipi_ifindex = static_cast<int>(interface_index);
+    put(IPPROTO_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    info.ipi6_ifindex = interface_index;
+    put(IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+  return ::sendmsg(number, &message, flags);
+}
+}  // namespace
+
+Result<void> join_multicast_group(int number, const Address& group, std::uint32_t interface_index) {
+  Result<void> joined = join_group(number, group, {}, interface_index);
+  if (joined || joined.error().code == EADDRINUSE) return {};
+  if (joined.error().code == ENODEV) joined.error().kind = ErrorKind::not_found;
+  return joined;
+}
+
+Result<void> send_datagram_to(int number, const Address& to, BytesView bytes,
+                              std::uint32_t interface_index) {
   constexpr std::string_view operation = "send datagram";
   const Result<SocketAddress> target = to_sockaddr(to);
   if (!target) return std::unexpected(target.error());
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const ssize_t sent = ::sendto(number, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                                  target->get(), target->length);
+    const ssize_t sent = transmit(number, *target, bytes, interface_index);
     if (sent >= 0) return {};
     // An ICMP answer to an earlier datagram is reported once, by whichever call comes next: it says
     // nothing of this one.
@@ -399,6 +447,10 @@ Result<void> send_datagram_to(int number, const Address& to, BytesView bytes) {
     return std::unexpected(
         Error{ErrorKind::invalid_argument, code, std::string(operation),
               fmt::format("{} bytes are too many for one datagram", bytes.size())});
+  }
+  if (code == ENODEV || code == ENXIO) {
+    return std::unexpected(Error{ErrorKind::not_found, code, std::string(operation),
+                                 fmt::format("there is no interface {}", interface_index)});
   }
   return std::unexpected(address_error(code, operation, to));
 }

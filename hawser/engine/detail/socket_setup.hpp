@@ -51,7 +51,11 @@ void close_descriptor(int number, bool reset) noexcept;
 NativeSocket::Closer& descriptor_closer() noexcept;
 
 /// One datagram, now. A full socket buffer is "overloaded".
-Result<void> send_datagram_to(int number, const Address& to, BytesView bytes);
+Result<void> send_datagram_to(int number, const Address& to, BytesView bytes,
+                              std::uint32_t interface_index = 0);
+
+/// A further group, through one interface. Once more is no error.
+Result<void> join_multicast_group(int number, const Address& group, std::uint32_t interface_index);
 
 /// Why `operation` on `address` failed, and what helps: the text of every error here. Also for
 /// failures that come later, such as a refused connect.

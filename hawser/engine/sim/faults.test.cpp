@@ -426,6 +426,73 @@ TEST(SimDatagrams, BroadcastReachesEverySocketOfTheSegment) {
   EXPECT_EQ(plain.received.size(), 2U) << "the sender's own host hears it too";
 }
 
+TEST(SimDatagrams, ABroadcastThroughAnInterfaceStaysOnItsSegment) {
+  Pair pair(1);
+  Host& client = pair.world.host("client");
+  client.add_interface(Address::ipv4({192, 168, 1, 2}, 0), "side", 24);
+  Host& far = pair.world.host("far");
+  far.add_interface(Address::ipv4({192, 168, 1, 1}, 0), "side", 24);
+  far.remove_interface(far.address(0));
+  const auto far_engine = far.make_engine();
+  far_engine->start();
+  DatagramOptions shared;
+  shared.broadcast = true;
+  Mailbox near_box(*pair.server), far_box(*far_engine), sender(*pair.client);
+  ASSERT_TRUE(near_box.open(Address::any_ipv4(5000)));
+  ASSERT_TRUE(far_box.open(Address::any_ipv4(5000)));
+  ASSERT_TRUE(sender.open(Address::any_ipv4(0), shared));
+  const auto interfaces = pair.client->interfaces();
+  ASSERT_TRUE(interfaces);
+  ASSERT_EQ(interfaces->size(), 3U) << "loopback and two";
+  EXPECT_EQ((*interfaces)[2].networks.front().broadcast, Address::ipv4({192, 168, 1, 255}, 0));
+  const Address everybody = Address::ipv4({255, 255, 255, 255}, 5000);
+  for (const NetworkInterface& interface : *interfaces) {
+    const auto sent =
+        pair.client->send_datagram(sender.id, everybody, interface.name, interface.index);
+    EXPECT_TRUE(sent) << sent.error().text();
+  }
+  for (int turn = 0; turn < 20; ++turn) {
+    pair.run(10ms);
+    far_engine->poll(pair.world.now());
+  }
+  EXPECT_EQ(near_box.received, std::vector<std::string>{(*interfaces)[1].name});
+  EXPECT_EQ(far_box.received, std::vector<std::string>{(*interfaces)[2].name});
+}
+
+TEST(SimDatagrams, AWatchTellsOfInterfacesThatComeAndGo) {
+  Pair pair(1);
+  Mailbox watch(*pair.server);
+  const auto id = pair.server->watch_interfaces(watch);
+  ASSERT_TRUE(id);
+  pair.run(1ms);
+  EXPECT_TRUE(watch.received.empty());
+  Host& server = pair.world.host("server");
+  const Address old = server.address(0);
+  server.remove_interface(old);
+  pair.run(1ms);
+  EXPECT_EQ(watch.received.size(), 1U);
+  server.add_interface(Address::ipv4({10, 0, 9, 9}, 0));
+  pair.run(1ms);
+  EXPECT_EQ(watch.received.size(), 2U);
+  EXPECT_EQ(server.address(0), Address::ipv4({10, 0, 9, 9}, 0)) << "it has moved";
+  pair.server->close_now(*id);
+}
+
+TEST(SimDatagrams, AConnectionFromAnAddressThatIsGoneHangs) {
+  Pair pair(1);
+  Recorder client(*pair.client);
+  ASSERT_TRUE(pair.connect(client));
+  const Address old = pair.client_host.address(0);
+  pair.client_host.remove_interface(old);
+  pair.client_host.add_interface(Address::ipv4({10, 0, 9, 9}, 0));
+  client.send("into the void");
+  pair.run(60s);
+  EXPECT_EQ(client.failures, 0U);
+  EXPECT_EQ(pair.received(), 0U);
+  pair.run(1000s);
+  EXPECT_EQ(client.failures, 1U) << "TCP gives up";
+}
+
 TEST(SimDatagrams, MulticastReachesMembers) {
   Pair pair(1);
   const Address group = Address::ipv4({239, 1, 2, 3}, 5000);
@@ -439,6 +506,34 @@ TEST(SimDatagrams, MulticastReachesMembers) {
   pair.run(1s);
   EXPECT_EQ(in.received, std::vector<std::string>{"members only"});
   EXPECT_TRUE(sender.received.empty());
+}
+
+TEST(SimDatagrams, AGroupIsJoinedOnInterfacesThatComeLater) {
+  Pair pair(1);
+  const Address group = Address::ipv4({239, 1, 2, 3}, 5000);
+  Mailbox in(*pair.server), sender(*pair.client);
+  ASSERT_TRUE(in.open(Address::any_ipv4(5000)));
+  ASSERT_TRUE(sender.open(Address::any_ipv4(5000)));
+  EXPECT_TRUE(sender.send(group, "nobody"));
+  pair.run(1s);
+  const auto join = [&](const Address& to, std::uint32_t index) {
+    return pair.server->join_group(in.id, to, index);
+  };
+  EXPECT_EQ(join(group, 77).error().kind, ErrorKind::not_found);
+  EXPECT_FALSE(join(Address::ipv4({10, 1, 2, 3}, 0), 2)) << "no group";
+  ASSERT_TRUE(join(group, 2));
+  EXPECT_TRUE(join(group, 2)) << "once more is no error";
+  EXPECT_TRUE(sender.send(group, "one"));
+  pair.run(1s);
+  Host& server = pair.world.host("server");
+  server.remove_interface(server.address(0));
+  server.add_interface(Address::ipv4({10, 0, 9, 9}, 0));
+  EXPECT_TRUE(sender.send(group, "left with its interface"));
+  pair.run(1s);
+  ASSERT_TRUE(join(group, pair.server->interfaces()->back().index));
+  EXPECT_TRUE(sender.send(group, "two"));
+  pair.run(1s);
+  EXPECT_EQ(in.received, (std::vector<std::string>{"one", "two"}));
 }
 
 std::vector<std::string> received_of(const Faults& faults, int count) {

@@ -173,6 +173,8 @@ void Host::add_interface(const Address& address, std::string_view segment, unsig
   universe_.add_interface(index_, address, std::string(segment), prefix);
 }
 
+void Host::remove_interface(const Address& address) { universe_.remove_interface(index_, address); }
+
 void Host::pause() {
   detail::HostState& state = universe_.ground.host(index_);
   state.paused = state.up;

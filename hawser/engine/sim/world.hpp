@@ -87,6 +87,9 @@ class Host final : public Environment {
   /// the network's part.
   void add_interface(const Address& address, std::string_view segment = "lan",
                      unsigned prefix = 16);
+  /// Takes one away: nothing reaches or leaves its address any more, connections from there hang.
+  /// A host that moves to another network has one removed and another added.
+  void remove_interface(const Address& address);
 
   /// Its loops get no turns; its kernel goes on, so that peers see a program that hangs.
   void pause();

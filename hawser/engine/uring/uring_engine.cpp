@@ -9,6 +9,7 @@
 #include <hawser/engine/detail/calm_watch.hpp>
 #include <hawser/engine/detail/datagram_receiver.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
+#include <hawser/engine/detail/interface_list.hpp>
 #include <hawser/engine/detail/passed_sockets.hpp>
 #include <hawser/engine/detail/sockaddr.hpp>
 #include <hawser/engine/detail/socket_setup.hpp>
@@ -118,9 +119,16 @@ class UringEngine final : public EngineCore {
     close_descriptor(socket.number, reset);
   }
   NativeSocket::Closer& family_closer() noexcept override { return descriptor_closer(); }
-  Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes) override {
-    return send_datagram_to(socket.number, to, bytes);
+  Result<void> transmit_datagram(Socket& socket, const Address& to, BytesView bytes,
+                                 std::uint32_t interface_index) override {
+    return send_datagram_to(socket.number, to, bytes, interface_index);
   }
+  Result<void> join_datagram_group(Socket& socket, const Address& group,
+                                   std::uint32_t interface_index) override {
+    return join_multicast_group(socket.number, group, interface_index);
+  }
+  Result<int> open_interface_watch() override { return detail::open_interface_watch(); }
+  Result<std::vector<NetworkInterface>> interfaces() override { return list_interfaces(); }
   Result<Address> native_peer(int number) const override { return peer_address(number); }
   Result<Address> native_local(int number) const override { return local_address(number); }
   Result<void> native_change(int number, const StreamChanges& changes) override {

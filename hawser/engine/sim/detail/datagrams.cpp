@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <utility>
 
 namespace hawser::sim::detail {
@@ -68,6 +69,7 @@ void Datagrams::close(HostIndex index, int number) {
   HostState& host = ground_.host(index);
   const DatagramSocket* socket = of(index, number);
   if (socket == nullptr) return;
+  std::erase(host.interface_watches, number);
   const auto [begin, end] = host.datagrams.equal_range(socket->bound.port());
   for (auto at = begin; at != end; ++at) {
     if (at->second != number) continue;
@@ -77,9 +79,54 @@ void Datagrams::close(HostIndex index, int number) {
   host.free_descriptor(number);
 }
 
-const Interface* Datagrams::broadcast_interface(const HostState& host, const Ip& to) const {
+Result<void> Datagrams::join(HostIndex index, int number, const Address& group,
+                             std::uint32_t interface_index) {
+  const HostState& host = ground_.host(index);
+  DatagramSocket* socket = of(index, number);
+  const Ip ip = Ip::of(group);
+  if (socket == nullptr || !ip.is_multicast()) {
+    return std::unexpected(
+        system_error(EINVAL, "join group", group.text() + " is not a multicast group"));
+  }
+  if (interface_index != loopback_interface &&
+      std::ranges::find(host.interfaces, interface_index, &Interface::index) ==
+          host.interfaces.end()) {
+    return std::unexpected(Error{ErrorKind::not_found, ENODEV, "join group",
+                                 "there is no interface " + std::to_string(interface_index)});
+  }
+  // An index is never given to a second interface: what is gone needs no leaving.
+  const std::pair membership{ip, interface_index};
+  if (std::ranges::find(socket->memberships, membership) == socket->memberships.end())
+    socket->memberships.push_back(membership);
+  return {};
+}
+
+Result<int> Datagrams::open_watch(HostIndex index) {
+  HostState& host = ground_.host(index);
+  const int number = host.take_descriptor(DescriptorKind::datagram);
+  if (number < 0) {
+    return std::unexpected(
+        system_error(EMFILE, "watch interfaces", "raise the limit of open files"));
+  }
+  host.find(number)->datagram = std::make_unique<DatagramSocket>();
+  host.interface_watches.push_back(number);
+  return number;
+}
+
+void Datagrams::interfaces_changed(HostIndex index) {
+  HostState& host = ground_.host(index);
+  for (const int number : host.interface_watches) {
+    of(index, number)->waiting.emplace_back();
+    of(index, number)->waiting_bytes += 1;
+    host.notify(number, Readiness::readable);
+  }
+}
+
+const Interface* Datagrams::broadcast_interface(const HostState& host, const Ip& to,
+                                                std::uint32_t interface_index) const {
   if (!to.is_v4()) return nullptr;
   for (const Interface& interface : host.interfaces) {
+    if (interface_index != 0 && interface.index != interface_index) continue;
     const Ip own = Ip::of(interface.address);
     if (!own.is_v4()) continue;
     if (to.v4() == UINT32_MAX) return &interface;
@@ -89,7 +136,8 @@ const Interface* Datagrams::broadcast_interface(const HostState& host, const Ip&
   return nullptr;
 }
 
-Result<void> Datagrams::send(HostIndex index, int number, const Address& to, BytesView bytes) {
+Result<void> Datagrams::send(HostIndex index, int number, const Address& to, BytesView bytes,
+                             std::uint32_t interface_index) {
   const auto refuse = [&to](int code, const char* detail) {
     return std::unexpected(system_error(code, "send_datagram", to.text() + ": " + detail));
   };
@@ -105,6 +153,14 @@ Result<void> Datagrams::send(HostIndex index, int number, const Address& to, Byt
   if (v4_socket != ip.is_v4() && (v4_socket || socket->options.ipv6_only)) {
     return refuse(EAFNOSUPPORT, "the socket is of the other family");
   }
+  const bool on_loopback = interface_index == loopback_interface;
+  if (interface_index != 0 && !on_loopback &&
+      std::ranges::none_of(host.interfaces, [&](const Interface& interface) {
+        return interface.index == interface_index;
+      })) {
+    return std::unexpected(Error{ErrorKind::not_found, ENODEV, "send_datagram",
+                                 "there is no interface " + std::to_string(interface_index)});
+  }
   Parcel parcel;
   parcel.from_host = index;
   parcel.to = to;
@@ -118,8 +174,8 @@ Result<void> Datagrams::send(HostIndex index, int number, const Address& to, Byt
                      broadcast_interface(host, ip) != nullptr)) {
     if (!socket->options.broadcast) return refuse(EACCES, "broadcast was not asked for");
     parcel.reach = Reach::broadcast;
-    const Interface* way = broadcast_interface(host, ip);
-    if (ip.v4() == 0x7fffffffU || bound.is_loopback()) way = nullptr;
+    const Interface* way = broadcast_interface(host, ip, interface_index);
+    if (ip.v4() == 0x7fffffffU || bound.is_loopback() || on_loopback) way = nullptr;
     parcel.from = sent_from(way == nullptr ? Address::loopback(0) : way->address);
     if (way == nullptr) {
       parcel.to_host = index;
@@ -133,13 +189,14 @@ Result<void> Datagrams::send(HostIndex index, int number, const Address& to, Byt
   if (ip.is_multicast()) {
     parcel.reach = Reach::multicast;
     const Interface* way = nullptr;
+    const std::uint32_t scope = interface_index != 0 ? interface_index : to.scope();
     for (const Interface& interface : host.interfaces) {
-      const bool fits = to.scope() == 0 ? interface.address.family() == to.family()
-                                        : interface.index == to.scope();
+      const bool fits =
+          scope == 0 ? interface.address.family() == to.family() : interface.index == scope;
       if (fits && way == nullptr) way = &interface;
     }
-    if (way == nullptr && to.scope() != loopback_interface) return refuse(ENETUNREACH, "no way");
-    if (to.scope() == loopback_interface || bound.is_loopback()) {
+    if (way == nullptr && scope != loopback_interface) return refuse(ENETUNREACH, "no way");
+    if (scope == loopback_interface || bound.is_loopback()) {
       parcel.from = sent_from(Address::loopback(0));
       parcel.to_host = index;
       parcel.interface_index = loopback_interface;
@@ -245,7 +302,10 @@ void Datagrams::arrive(std::uint32_t place) {
           return Ip::of(group) == to &&
                  (group.scope() == 0 || group.scope() == parcel.interface_index);
         });
-        if (joined) deliver(host, at->second, parcel);
+        const bool is_member =
+            std::ranges::find(socket->memberships, std::pair{to, parcel.interface_index}) !=
+            socket->memberships.end();
+        if (joined || is_member) deliver(host, at->second, parcel);
         break;
       }
       case Reach::one:  // the closest binding, and of equals the newest

@@ -20,7 +20,13 @@ class Datagrams {
 
   Result<int> open(HostIndex host, const Address& bind, const DatagramOptions& options);
   void close(HostIndex host, int number);
-  Result<void> send(HostIndex host, int number, const Address& to, BytesView bytes);
+  Result<void> send(HostIndex host, int number, const Address& to, BytesView bytes,
+                    std::uint32_t interface_index);
+  Result<void> join(HostIndex host, int number, const Address& group,
+                    std::uint32_t interface_index);
+  /// A socket that gets an empty datagram for each interfaces_changed().
+  Result<int> open_watch(HostIndex host);
+  void interfaces_changed(HostIndex host);
   /// The oldest datagram waiting, or nullptr; pop() forgets it.
   DatagramSocket::Waiting* front(HostIndex host, int number);
   void pop(HostIndex host, int number);
@@ -39,7 +45,8 @@ class Datagrams {
     Bytes bytes;
   };
   DatagramSocket* of(HostIndex host, int number);
-  const Interface* broadcast_interface(const HostState& host, const Ip& to) const;
+  const Interface* broadcast_interface(const HostState& host, const Ip& to,
+                                       std::uint32_t interface_index = 0) const;
   void post_to_segment(const Interface& way, const Parcel& parcel);
   void post(Parcel parcel);
   void schedule(const Parcel& parcel);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <utility>
+
 namespace hawser::sim::detail {
 
 namespace {
@@ -112,6 +114,7 @@ void HostState::forget_everything() {
   open_ = 0;
   listeners.clear();
   datagrams.clear();
+  interface_watches.clear();
   for (auto& [path, number] : unix_paths) number = -1;
   ephemeral_.assign(ephemeral_.size(), false);
   std::ranges::fill(blocking_threads, Instant{});
@@ -130,5 +133,28 @@ std::uint16_t HostState::take_ephemeral() {
 }
 
 void HostState::free_ephemeral(std::uint16_t port) noexcept { ephemeral_[port] = false; }
+
+std::vector<NetworkInterface> HostState::list_interfaces() const {
+  std::vector<NetworkInterface> all;
+  all.push_back({"lo", 1, true, true, false, {{Address::loopback(0), 8}}});
+  for (const Interface& interface : interfaces) {
+    NetworkInterface::Network network{interface.address, interface.prefix};
+    const Ip ip = Ip::of(interface.address);
+    if (ip.is_v4() && interface.prefix < 31) {
+      const std::uint32_t everybody = ip.v4() | UINT32_MAX >> interface.prefix;
+      network.broadcast = Address::ipv4(
+          {static_cast<std::uint8_t>(everybody >> 24U), static_cast<std::uint8_t>(everybody >> 16U),
+           static_cast<std::uint8_t>(everybody >> 8U), static_cast<std::uint8_t>(everybody)},
+          0);
+    }
+    all.push_back({"net" + std::to_string(interface.index - 2),
+                   interface.index,
+                   true,
+                   false,
+                   true,
+                   {std::move(network)}});
+  }
+  return all;
+}
 
 }  // namespace hawser::sim::detail

@@ -79,6 +79,7 @@ struct DatagramSocket {
   };
   Address bound;
   DatagramOptions options;
+  std::vector<std::pair<Ip, std::uint32_t>> memberships;  // a group on an interface, each
   std::deque<Waiting> waiting;
   std::size_t waiting_bytes = 0;
 };
@@ -114,6 +115,7 @@ class HostState {
   /// The local address for talking to `remote`; none when there is no way.
   std::optional<Address> source_for(const Address& remote) const;
   const Interface* interface_of(const Ip& ip) const noexcept;
+  std::vector<NetworkInterface> list_interfaces() const;
 
   // ---- descriptors -----------------------------------------------------------------------------
   /// The lowest free number, as POSIX wants it (so that reuse comes quickly); -1 at the limit.
@@ -138,6 +140,8 @@ class HostState {
   PeerCredentials credentials{1000, 1000, 1000};  // of programs that connect or listen from now on
   std::deque<int> accept_failures;                // errno values, for the next accepts
   std::vector<Interface> interfaces;
+  std::uint32_t last_interface = 1;             // their numbers are not used twice; 1 is loopback
+  std::vector<int> interface_watches{};         // descriptors
   std::multimap<std::uint16_t, int> listeners;  // by port
   std::multimap<std::uint16_t, int> datagrams;  // by port, in the order of binding
   std::map<std::string, int> unix_paths;        // -1: a file whose program is dead

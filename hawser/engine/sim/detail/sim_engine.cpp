@@ -227,9 +227,26 @@ void SimEngine::configure_accepted(int number, const StreamOptions& options) noe
   if (!dead_) universe_.streams.configure(host_, number, options);
 }
 
-Result<void> SimEngine::transmit_datagram(Socket& socket, const Address& to, BytesView bytes) {
+Result<void> SimEngine::transmit_datagram(Socket& socket, const Address& to, BytesView bytes,
+                                          std::uint32_t interface_index) {
   if (dead_) return host_is_down("send_datagram");
-  return universe_.datagrams.send(host_, socket.number, to, bytes);
+  return universe_.datagrams.send(host_, socket.number, to, bytes, interface_index);
+}
+
+Result<void> SimEngine::join_datagram_group(Socket& socket, const Address& group,
+                                            std::uint32_t interface_index) {
+  if (dead_) return host_is_down("join group");
+  return universe_.datagrams.join(host_, socket.number, group, interface_index);
+}
+
+Result<int> SimEngine::open_interface_watch() {
+  if (dead_) return host_is_down("watch interfaces");
+  return universe_.datagrams.open_watch(host_);
+}
+
+Result<std::vector<NetworkInterface>> SimEngine::interfaces() {
+  if (dead_) return host_is_down("interfaces");
+  return universe_.ground.host(host_).list_interfaces();
 }
 
 Result<Address> SimEngine::native_peer(int number) const {

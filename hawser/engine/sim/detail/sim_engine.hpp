@@ -71,8 +71,12 @@ class SimEngine final : public hawser::detail::EngineCore, public Watcher {
   void close_socket(hawser::detail::Socket& socket, bool reset) noexcept override;
   void configure_accepted(int number, const StreamOptions& options) noexcept override;
   NativeSocket::Closer& family_closer() noexcept override;
-  Result<void> transmit_datagram(hawser::detail::Socket& socket, const Address& to,
-                                 BytesView bytes) override;
+  Result<void> join_datagram_group(hawser::detail::Socket& socket, const Address& group,
+                                   std::uint32_t interface_index) override;
+  Result<int> open_interface_watch() override;
+  Result<std::vector<NetworkInterface>> interfaces() override;
+  Result<void> transmit_datagram(hawser::detail::Socket& socket, const Address& to, BytesView bytes,
+                                 std::uint32_t interface_index) override;
   Result<Address> native_peer(int number) const override;
   Result<Address> native_local(int number) const override;
   Result<void> native_change(int number, const StreamChanges& changes) override;

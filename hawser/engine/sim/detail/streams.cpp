@@ -267,7 +267,7 @@ void Streams::segment_arrives(Stream& stream) {
     return;
   }
   Segment& front = stream.wire[stream.wire_head];
-  if (ground_.unreachable(stream.host, stream.peer_host)) {
+  if (ground_.unreachable(stream.host, stream.peer_host) || has_lost_its_address(stream)) {
     if (front.kind == Segment::Kind::reset) {
       free(stream);  // nobody repeats a reset
     } else {
@@ -445,6 +445,15 @@ void Streams::finish_if_done(Stream& stream) {
   if (stream.orphan && stream.fin_delivered && stream.fin_received) free(stream);
 }
 
+bool Streams::has_lost_its_address(const Stream& stream) {
+  const auto gone = [this](HostIndex host, const Address& address) {
+    const bool is_ip =
+        address.family() == Address::Family::ipv4 || address.family() == Address::Family::ipv6;
+    return is_ip && !ground_.host(host).owns(Ip::of(address));
+  };
+  return gone(stream.host, stream.local) || gone(stream.peer_host, stream.remote);
+}
+
 void Streams::ask_later(Stream& stream, Duration wait) {
   ground_.after(wait, EventKind::keep_alive, stream.index, stream.generation, ++stream.asking);
 }
@@ -461,7 +470,8 @@ void Streams::probe(Stream& stream) {
     }
   }
   const Stream* other = find(stream.peer);
-  const bool silent = ground_.unreachable(stream.host, stream.peer_host) ||
+  const bool silent = has_lost_its_address(stream) ||
+                      ground_.unreachable(stream.host, stream.peer_host) ||
                       ground_.unreachable(stream.peer_host, stream.host);
   if (!silent && (other == nullptr || other->state == StreamState::failed)) {
     answer_with_reset(stream);

@@ -181,6 +181,8 @@ class Streams {
   void fail(Stream& stream, int error);
   void abort(Stream& stream);
   void finish_if_done(Stream& stream);
+  /// One of its ends was an interface that has been taken away.
+  bool has_lost_its_address(const Stream& stream);
   void ask_later(Stream& stream, Duration wait);
   void probe(Stream& stream);
   void close_window(Stream& stream);

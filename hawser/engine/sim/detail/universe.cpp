@@ -67,9 +67,20 @@ void Universe::add_interface(HostIndex index, const Address& address, const std:
   const Address plain = address.with_port(0);
   check(!ground.addresses.contains(Ip::of(plain)), "sim: an address belongs to one host");
   ground.addresses.emplace(Ip::of(plain), index);
-  const auto number = static_cast<std::uint32_t>(host.interfaces.size()) + 2;  // 1 is loopback
-  host.interfaces.push_back({plain, number, prefix, segment});
+  host.interfaces.push_back({plain, ++host.last_interface, prefix, segment});
   add_name(host.name(), plain);
+  datagrams.interfaces_changed(index);
+}
+
+void Universe::remove_interface(HostIndex index, const Address& address) {
+  HostState& host = ground.host(index);
+  const Address plain = address.with_port(0);
+  const auto gone = std::ranges::find(host.interfaces, plain, &Interface::address);
+  check(gone != host.interfaces.end(), "sim: the host has an interface of that address");
+  host.interfaces.erase(gone);
+  ground.addresses.erase(Ip::of(plain));
+  std::erase(names_[host.name()], plain);
+  datagrams.interfaces_changed(index);
 }
 
 void Universe::add_name(const std::string& name, const Address& address) {

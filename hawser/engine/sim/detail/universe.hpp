@@ -49,6 +49,7 @@ class Universe {
   HostIndex add_host(const std::string& name);
   void add_interface(HostIndex host, const Address& address, const std::string& segment,
                      unsigned prefix);
+  void remove_interface(HostIndex host, const Address& address);
   void add_name(const std::string& name, const Address& address);
   Result<std::vector<Address>> look_up(const std::string& name, std::uint16_t port) const;
   void crash(HostIndex host);

@@ -1,0 +1,43 @@
+"""Plays the host of the example lamp: answers its marco, calls it back, switches it on."""
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+
+def frame(*message):
+    text = json.dumps(message, separators=(",", ":")).encode()
+    return b"%06d" % len(text) + text
+
+
+def receive(sock):
+    size = int(sock.recv(6, socket.MSG_WAITALL))
+    return json.loads(sock.recv(size, socket.MSG_WAITALL))
+
+
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("127.0.0.1", 0))
+udp.settimeout(20)
+door = socket.create_server(("127.0.0.1", 0))
+door.settimeout(20)
+lamp = subprocess.Popen([sys.argv[1], "127.0.0.1:%d" % udp.getsockname()[1]],
+                        stdout=subprocess.DEVNULL)
+try:
+    marco, sender = udp.recvfrom(2048)
+    assert json.loads(marco)[:3] == ["marco", "lamp", "lab"], marco
+    udp.sendto(json.dumps(["polo", "lab", door.getsockname()[1]]).encode(), sender)
+    incoming, _ = door.accept()
+    incoming.settimeout(20)
+    registration = receive(incoming)
+    assert registration[:2] == ["register", "lamp"] and registration[3] == ["light"], registration
+    with socket.create_connection(("127.0.0.1", registration[2]), timeout=20) as outgoing:
+        outgoing.sendall(frame("event", "switch", "light", True))
+        while (message := receive(incoming))[0] != "event":
+            assert message == ["heartbeat", "lamp"], message
+        assert message == ["event", "lamp", "light/state", True], message
+        lamp.send_signal(signal.SIGTERM)
+        assert lamp.wait(timeout=20) == 0
+finally:
+    lamp.kill()
+    lamp.wait()

@@ -1,0 +1,28 @@
+// A sensor of a Noam room: plays its reading once a second, and keeps what it read while there is
+// no host. Run it with a host: hawser noam host --room lab
+#include <hawser/hawser.hpp>
+#include <hawser/noam/lemma.hpp>
+#include <hawser/process/self.hpp>
+
+#include <iostream>
+#include <string>
+using namespace hawser;
+
+struct Sensor {
+  void init() { self().start_timer("read", 1s, TimerMode::periodic); }
+  void handle_timer(std::string_view) {
+    const auto reading = 20 + self().random().below(5);
+    (void)noam::lemma().speak("temperature", std::to_string(reading));
+  }
+  void handle_loss(const noam::EventLoss& loss) {
+    std::cout << loss.count() << " readings may not have arrived" << std::endl;
+  }
+};
+
+int main(int count, char** words) {
+  noam::LemmaOptions options{.guest = "sensor", .room = "lab", .speaks = {"temperature"}};
+  if (count > 1) options.discover = {Address::parse(words[1]).value()};  // 192.0.2.7:1030
+  System system;
+  system.start(noam::lemma<Sensor>("sensor", options));
+  return system.run();
+}

@@ -1,0 +1,111 @@
+// The operator's API byte by byte (section 9.3), beacons and what hosts know of each other (9.4).
+#include <hawser/noam/testing/host_fixture.hpp>
+
+namespace hawser::noam::testing {
+namespace {
+
+TEST_F(NoamOperator, Settings) {
+  serve(room(""));
+  EXPECT_EQ(body(get("/settings")), R"({"on":false,"name":""})");
+  EXPECT_EQ(body(post("/settings", "name=my%20lab&on=true")),
+            R"({"set":true,"on":true,"name":"my lab"})");
+  EXPECT_EQ(stage.status().room, "my lab");
+  EXPECT_TRUE(post("/settings", "name=" + std::string(200, 'x')).starts_with("HTTP/1.1 400 "));
+}
+
+TEST_F(NoamOperator, ListsAndEvents) {
+  serve();
+  auto a = register_lemma("a", R"(["t"])", R"(,"dialect","1.0")");
+  EXPECT_EQ(body(post("/play-event", "name=t&value=a%26b+c")), R"({"result":"ok"})");
+  ASSERT_TRUE(until([&] { return a.heard().size() == 1; }, 1s));
+  EXPECT_EQ(a.heard()[0], R"(["event","web_ui_lemma","t","a&b c"])");
+  const std::string refresh = body(get("/refresh"));
+  ASSERT_TRUE(check_json(refresh)) << refresh;
+  const auto player = json_member(json_member(refresh, "players").value_or(""), "a");
+  ASSERT_TRUE(player) << refresh;
+  EXPECT_EQ(json_member(*player, "device_type"), R"("dialect")");
+  EXPECT_EQ(json_member(*player, "hears"), R"(["t"])");
+  EXPECT_EQ(json_member(refresh, "number-played-messages"), "1");
+  EXPECT_NE(refresh.find("%22a%26b%20c%22"), std::string::npos) << "Noam: URL-escaped";
+  udp.send(stage.address(1030), encode(Marco{"guest", "", "d", "1"}));
+  world.run_for(10ms);
+  const std::string guests = body(get("/guests?types=[guests-free,guests-owned,guests-other]"));
+  EXPECT_TRUE(json_member(json_member(guests, "guests-free").value_or(""), "guest")) << guests;
+  EXPECT_TRUE(json_member(json_member(guests, "guests-owned").value_or(""), "a")) << guests;
+  EXPECT_EQ(json_member(guests, "guests-other"), "{}");
+  EXPECT_EQ(body(post("/guests/join", "nobody")), R"({"status":"nolemma"})");
+  EXPECT_TRUE(body(post("/guests/join", "guest")).starts_with(R"({"status":"ok","lemma":{)"));
+  EXPECT_EQ(body(post("/guests/free", "a")), R"({"status":"ok"})");
+  EXPECT_EQ(body(post("/guests/free", "a")), R"({"status":"fail"})");
+  EXPECT_TRUE(until([&] { return a.dropped(); }, 1s));
+}
+
+TEST_F(NoamOperator, LongPollsWaitForNewsOrTenSeconds) {
+  serve();
+  auto a = register_lemma("a");
+  world.run_for(1s);
+  const std::string now = std::string(*json_member(body(get("/refresh")), "time"));
+  const Instant from = world.now();
+  const std::string late = body(get("/arefresh?time=" + now));
+  EXPECT_EQ(json_member(late, "type"), R"("timeout")");
+  EXPECT_GE(world.now() - from, 10s);
+  Wire waiting(bench.engine(), stage.address(addresses.http->port()));
+  waiting.send("GET /arefresh?time=" + std::string(*json_member(late, "time")) +
+               " HTTP/1.1\r\nhost: h\r\n\r\n");
+  world.run_for(2s);
+  EXPECT_FALSE(waiting.over());
+  play(a, R"(["event","a","t",1])");
+  EXPECT_TRUE(until([&] { return waiting.over(); }, 1s));
+}
+
+TEST_F(NoamOperator, WrongRequestsAreAnsweredAndEndTheirConnectionOnly) {
+  serve();
+  EXPECT_TRUE(get("/nowhere").starts_with("HTTP/1.1 404 "));
+  EXPECT_TRUE(get("/guests/join").starts_with("HTTP/1.1 405 "));
+  EXPECT_TRUE(post("/refresh", "").starts_with("HTTP/1.1 405 "));
+  EXPECT_TRUE(post("/stop-server", "").starts_with("HTTP/1.1 403 "));
+  EXPECT_TRUE(ask("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(ask("POST /settings HTTP/1.1\r\nhost: h\r\ncontent-length: 70000\r\n\r\n")
+                  .starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(get("/").starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(stage.status().room, "lab");
+}
+
+TEST_F(NoamOperator, HostsShowEachOthersGuests) {
+  serve();
+  Machine second(world, "second");
+  HostOptions options = room("den");
+  options.http = "0.0.0.0:9999";
+  second.start_host(options);
+  auto a = register_lemma("a");
+  world.run_for(6s);
+  const auto others = noam::host_status(second.system(), "noam");
+  ASSERT_TRUE(others);
+  EXPECT_EQ(others->peers, 1U) << "its own beacons do not count";
+  Wire wire(bench.engine(), second.address(9999));
+  wire.send("GET /guests?types=other HTTP/1.1\r\nhost: h\r\n\r\n");
+  ASSERT_TRUE(until([&] { return wire.over(); }, 5s));
+  const std::string guests = body(wire.received);
+  EXPECT_TRUE(json_member(
+      json_member(json_member(guests, "guests-other").value_or(""), "lab").value_or(""), "a"))
+      << guests;
+  stage.stop("noam");
+  world.run_for(15s);
+  EXPECT_EQ(noam::host_status(second.system(), "noam")->peers, 0U);
+}
+
+TEST_F(NoamOperator, Noam_H_15_a_peer_that_answers_nonsense_is_just_not_shown) {
+  serve();
+  Door door(bench.engine(), Address::any_ipv4(8081));
+  udp.send(stage.address(1030), R"(["server_beacon","odd",8081,"x"])");
+  ASSERT_TRUE(until([&] { return !door.wires.empty(); }, 2s));
+  EXPECT_TRUE(until([&] { return !door.wires[0]->received.empty(); }, 1s));
+  EXPECT_TRUE(door.wires[0]->received.starts_with("GET /guests?types=[owned] HTTP/1.1\r\n"));
+  door.wires[0]->send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n[[[[[");
+  world.run_for(1s);
+  const std::string guests = body(get("/guests?types=other"));
+  EXPECT_EQ(json_member(guests, "guests-other"), R"({"odd":{}})");
+}
+
+}  // namespace
+}  // namespace hawser::noam::testing
