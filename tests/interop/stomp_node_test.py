@@ -208,8 +208,9 @@ class Clients(NodePeers):
         for version, client in self.each():
             peer = self.peer(self.hub, client, version).ready()
             peer.order("send", destination="nowhere", body="x")
-            error = dict(peer.event("error")["headers"])
-            self.assertIn("destination", error["message"])
+            if client[0] == "stompjs":  # stompit tells as often of the end that follows instead
+                error = dict(peer.event("error")["headers"])
+                self.assertIn("destination", error["message"])
             peer.event("lost")
             peer.kill()
 
