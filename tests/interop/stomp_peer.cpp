@@ -2,17 +2,17 @@
 //
 //   stomp_peer address=HOST:PORT [KEY=VALUE…]
 //
-// It reads orders from stdin, a JSON object a line, and writes what happens to stdout, a JSON object
-// a line: "done" when an order is carried out, "message", "connected", "lost" and so on as they come.
-// At the end of stdin it says goodbye and ends.
+// It reads orders from stdin, a JSON object a line, and writes what happens to stdout, a JSON
+// object a line: "done" when an order is carried out, "message", "connected", "lost" and so on as
+// they come. At the end of stdin it says goodbye and ends.
 #include <hawser/hawser.hpp>
 #include <hawser/stomp/client.hpp>
 #include <hawser/stomp/json.hpp>
 
 #include <fmt/format.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -113,9 +113,22 @@ Payload body_of(const Order& order) {
   return Payload(order.text("body"));
 }
 
-std::uint64_t checksum(std::uint64_t sum, BytesView octets) {
-  if (octets.empty()) return sum;  // zlib begins anew for a null pointer
-  return crc32_z(sum, reinterpret_cast<const Bytef*>(octets.data()), octets.size());
+constexpr std::array<std::uint32_t, 256> crc_table = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t n = i;
+    for (int bit = 0; bit < 8; ++bit) n = (n & 1U) != 0 ? 0xedb88320U ^ (n >> 1U) : n >> 1U;
+    table[i] = n;
+  }
+  return table;
+}();
+
+/// CRC-32, as Python's zlib.crc32 has it; from `sum` on.
+std::uint32_t checksum(std::uint32_t sum, BytesView octets) {
+  std::uint32_t state = ~sum;
+  for (const char c : octets)
+    state = crc_table[(state ^ static_cast<unsigned char>(c)) & 0xffU] ^ (state >> 8U);
+  return ~state;
 }
 
 // ---- the client
@@ -145,15 +158,17 @@ class StompPeer {
     ++parts_;
     if (!last) return;
     tell(message, streamed_, sum_, "null", parts_);
-    streamed_ = sum_ = parts_ = 0;
+    streamed_ = parts_ = sum_ = 0;
   }
   void handle_error(const stomp::FrameView& frame) {
-    say("\"event\":\"error\"," + headers_text(frame.to_frame()) + ",\"body\":" + quoted(frame.body()));
+    say("\"event\":\"error\"," + headers_text(frame.to_frame()) +
+        ",\"body\":" + quoted(frame.body()));
   }
   void handle_disconnect(const stomp::Lost& lost) {
-    streamed_ = sum_ = parts_ = 0;
+    streamed_ = parts_ = sum_ = 0;
     say(fmt::format("\"event\":\"lost\",\"reason\":{},\"unsettled\":{},\"again\":{},\"unknown\":{}",
-                    quoted(lost.reason.text()), lost.unsettled.size(), lost.sent_again, lost.unknown));
+                    quoted(lost.reason.text()), lost.unsettled.size(), lost.sent_again,
+                    lost.unknown));
   }
   void terminate(const Reason& reason) {
     say("\"event\":\"ended\",\"reason\":" + quoted(reason.text()));
@@ -170,14 +185,14 @@ class StompPeer {
     return "\"headers\":[" + text + "]";
   }
 
-  void tell(const stomp::Delivery& message, std::size_t size, std::uint64_t sum,
+  void tell(const stomp::Delivery& message, std::size_t size, std::uint32_t sum,
             const std::string& body, std::size_t parts) {
     const stomp::DeliveryTicket& ticket = message.ticket();
-    say(fmt::format("\"event\":\"message\",\"size\":{},\"crc\":{},\"body\":{},\"parts\":{},"
-                    "\"session\":{},\"subscription\":{},\"number\":{},{}",
-                    size, sum, body, parts, ticket.session,
-                    static_cast<std::uint64_t>(ticket.subscription), ticket.number,
-                    headers_text(message.to_frame())));
+    say(fmt::format(
+        "\"event\":\"message\",\"size\":{},\"crc\":{},\"body\":{},\"parts\":{},"
+        "\"session\":{},\"subscription\":{},\"number\":{},{}",
+        size, sum, body, parts, ticket.session, static_cast<std::uint64_t>(ticket.subscription),
+        ticket.number, headers_text(message.to_frame())));
     if (settles_) static_cast<void>(message.ack());
   }
 
@@ -203,7 +218,8 @@ class StompPeer {
     return message;
   }
   static stomp::Subscription subscription_of(const Order& order) {
-    stomp::Subscription wanted(order.text("destination"), mode_of(order.text("ack")), order.headers());
+    stomp::Subscription wanted(order.text("destination"), mode_of(order.text("ack")),
+                               order.headers());
     wanted.id = order.text("id");
     wanted.durable = order.text("durable");
     wanted.selector = order.text("selector");
@@ -222,7 +238,8 @@ class StompPeer {
       stomp::Subscribe wish(subscription_of(order));
       done(order, co_await me.ask(std::move(wish), 600s));
     } else if (what == "unsubscribe") {
-      stomp::Unsubscribe wish(stomp::SubscriptionId{order.number("subscription")}, order.flag("forget"));
+      stomp::Unsubscribe wish(stomp::SubscriptionId{order.number("subscription")},
+                              order.flag("forget"));
       done(order, co_await me.ask(std::move(wish), 600s));
     } else if (what == "settle") {
       stomp::Settle wish(order.ticket(), order.flag("good", true), transaction);
@@ -236,9 +253,10 @@ class StompPeer {
       done(order, co_await me.ask(stomp::Abort(transaction), 600s));
     } else if (what == "status") {
       auto status = co_await me.ref().call(stomp::GetStatus{});
-      done(order, fmt::format("\"beats\":{},\"again\":{},\"unsettled\":{},\"waiting\":{},\"logins\":{}",
-                              status->counters.heartbeats, status->counters.sent_again,
-                              status->unsettled, status->waiting, status->counters.logins));
+      done(order,
+           fmt::format("\"beats\":{},\"again\":{},\"unsettled\":{},\"waiting\":{},\"logins\":{}",
+                       status->counters.heartbeats, status->counters.sent_again, status->unsettled,
+                       status->waiting, status->counters.logins));
     } else if (what == "load") {
       load_ = Load{order, 0, 0, 0};
       for (std::uint64_t i = 0; i < order.number("window", 200); ++i) self().start(send_load());
@@ -247,7 +265,8 @@ class StompPeer {
     }
   }
 
-  /// Message after message, until `count` have been confirmed or refused, by all its likes together.
+  /// Message after message, until `count` have been confirmed or refused, by all its likes
+  /// together.
   Task<void> send_load() {
     const stomp::ClientRef me(self().pid());
     while (load_.begun < load_.order.number("count")) {
@@ -259,7 +278,8 @@ class StompPeer {
         ++load_.failed;
         say("\"event\":\"refused\",\"body\":" + quoted(number + ": " + sent.error().text()));
       }
-      if (++load_.ended % 100 == 0) say(fmt::format("\"event\":\"progress\",\"count\":{}", load_.ended));
+      if (++load_.ended % 100 == 0)
+        say(fmt::format("\"event\":\"progress\",\"count\":{}", load_.ended));
       if (load_.ended == load_.order.number("count"))
         done(load_.order, fmt::format("\"failed\":{}", load_.failed));
     }
@@ -274,7 +294,7 @@ class StompPeer {
   bool settles_;
   Load load_{};
   std::size_t streamed_ = 0;
-  std::uint64_t sum_ = 0;
+  std::uint32_t sum_ = 0;
   std::size_t parts_ = 0;
 };
 
@@ -289,7 +309,8 @@ stomp::ClientOptions options_of(Words& words) {
   options.dial.timeout = 5s;
   if (words.contains("login")) options.session.login = words["login"];
   if (words.contains("passcode")) options.session.passcode = words["passcode"];
-  if (const auto version = stomp::find_version(words["version"])) options.session.versions = {*version};
+  if (const auto version = stomp::find_version(words["version"]))
+    options.session.versions = {*version};
   if (words.contains("beat")) {
     const std::chrono::milliseconds beat(std::atoi(words["beat"].c_str()));
     options.session.heartbeat = {beat, beat};
@@ -305,8 +326,8 @@ stomp::ClientOptions options_of(Words& words) {
     options.transports.push_back(tls_client(TlsClientContext::create(std::move(tls)).value()));
   }
   if (words.contains("websocket"))
-    options.transports.push_back(websocket_client(
-        stomp::stomp_websocket(words["websocket"], options.session.versions)));
+    options.transports.push_back(
+        websocket_client(stomp::stomp_websocket(words["websocket"], options.session.versions)));
   if (words["dialect"] == "RabbitMQ") return stomp::rabbitmq(options);
   if (words["dialect"] == "ActiveMQ") return stomp::activemq(options, words["client-id"]);
   return options;
