@@ -12,7 +12,9 @@ packages_lint=(python3 clang-format-19 clang-tidy-19)
 packages_format=(python3 clang-format-19)
 packages_clang=(clang-19 libclang-rt-19-dev llvm-19)  # tsan and fuzz; llvm-19 has the symbolizer
 packages_interop=(python3 python3-stomp python3-websockets erlang-base erlang-ssl openssl curl socat haproxy
-                  node-ws)
+                  node-ws rabbitmq-server activemq)
+# Node from elsewhere brings an npm of its own, and Debian's does not fit it.
+command -v npm >/dev/null || packages_interop+=(npm)
 packages_bench=(libbenchmark-dev)
 packages_compare=(libasio-dev libuv1-dev erlang-base)  # what the benchmarks are compared with
 
@@ -29,6 +31,35 @@ missing_packages() {
       package_installed "$package" || echo "$package"
     done
   done | sort -u
+}
+
+# without_services PACKAGE... -- COMMAND...: runs it (apt) by $as_root so that no service of these new
+# packages is started, now or after a boot: tests start their own. What the machine had before is left
+# as it is; so is a policy of its own.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d package names=() status=0
+  for package in "$@"; do
+    case "$package" in
+      --) break ;;
+      rabbitmq-server|activemq|haproxy) names+=("$package") ;;
+      erlang-base) names+=(epmd) ;;
+    esac
+  done
+  while [ "$1" != -- ]; do shift; done
+  shift
+  (
+    if [ ${#names[@]} -gt 0 ] && [ ! -e "$policy" ]; then
+      trap '"${as_root[@]}" rm -f "$policy"' EXIT
+      printf '%s\n' '#!/bin/sh' "# By hawser's scripts/packages.sh, only while it installs." 'case "$1" in' \
+        "$(printf '%s|%s.* ' "${names[@]}" "${names[@]}" | sed 's/ $//; s/ /|/g')) exit 101 ;;" 'esac' |
+        "${as_root[@]}" sh -c "cat >$policy && chmod 755 $policy"
+    fi
+    "${as_root[@]}" "$@"
+  ) || status=$?
+  if [ ${#names[@]} -gt 0 ] && [ -d /run/systemd/system ]; then
+    "${as_root[@]}" systemctl disable --now "${names[@]}" >&2 || true
+  fi
+  return "$status"
 }
 
 # install_packages PURPOSE...: asks apt only for what is missing, and says so on stderr.
@@ -50,8 +81,8 @@ install_packages() {
   echo "hawser: installing ${missing[*]}" >&2
   # Another apt may hold the lock on a machine that just booted: wait for it.
   "${as_root[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 update >&2 &&
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-      -o DPkg::Lock::Timeout=300 install "${missing[@]}" >&2 </dev/null
+    without_services "${missing[@]}" -- env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+      --no-install-recommends -o DPkg::Lock::Timeout=300 install "${missing[@]}" >&2 </dev/null
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then

@@ -29,7 +29,7 @@ class ErrandHandler {
     if (!errand_->receipt) {
       if (auto sent = stomp::client().send(std::move(message)); !sent)
         return give_up(sent.error().text());
-      stomp::client().close();
+      close();
       return keep();
     }
     message.confirm = stomp::Confirm::receipt;
@@ -39,12 +39,12 @@ class ErrandHandler {
   Next handle_message(const Delivery& message) {
     ++messages_;
     if (!errand_->on_message(message)) {
-      stomp::client().close();
+      close();
       return keep();
     }
     if (auto acknowledged = message.ack(); !acknowledged)
       return give_up(acknowledged.error().text());
-    if (messages_ == errand_->count) stomp::client().close();
+    if (messages_ == errand_->count) close();
     return keep();
   }
   void handle_error(const FrameView& frame) {
@@ -54,8 +54,9 @@ class ErrandHandler {
     if (!frame.body().empty()) errand_->problem += ": " + stomp::quoted(frame.body(), 300);
   }
   Next handle_disconnect(const Reason& reason) {
-    if (errand_->reconnect && errand_->problem.empty()) return keep();
-    note(reason);
+    if (errand_->reconnect && errand_->problem.empty() && !closing_) return keep();
+    // Some brokers take DISCONNECT for a reason to close at once: that is a good end, too.
+    if (!closing_) note(reason);
     return stop(reason);
   }
   void terminate(const Reason& reason) {
@@ -72,7 +73,7 @@ class ErrandHandler {
     // What ends the session at once says why in its own words.
     if (made || made.error().kind == ErrorKind::protocol_error) co_return;
     if (errand_->problem.empty()) errand_->problem = made.error().text();
-    stomp::client().close();
+    close();
   }
   Task<void> confirm(stomp::Send message) {
     const stomp::ClientRef client(self().pid());
@@ -81,15 +82,19 @@ class ErrandHandler {
     if (!sent && sent.error().kind == ErrorKind::timeout && errand_->problem.empty())
       errand_->problem = sent.error().text();
     if (sent || sent.error().kind == ErrorKind::timeout) {
-      stomp::client().close();
+      close();
     } else if (errand_->problem.empty()) {
       errand_->problem = sent.error().text();
-      stomp::client().close();
+      close();
     }
   }
   Next give_up(std::string problem) {
     if (errand_->problem.empty()) errand_->problem = std::move(problem);
     return stop();
+  }
+  void close() {
+    closing_ = true;
+    stomp::client().close();
   }
   void note(const Reason& reason) {
     if (errand_->problem.empty())
@@ -98,6 +103,7 @@ class ErrandHandler {
 
   StompErrand* errand_;
   std::uint64_t messages_ = 0;
+  bool closing_ = false;  // what there was to do is done, or given up
 };
 
 }  // namespace

@@ -347,7 +347,7 @@ TEST_F(ClientTest, Stomp_S_15_S_16_ASilentBrokerIsDeadAfterTheToleranceAndNotBef
   broker.heartbeat = "1000,0";
   start({.session = {.heartbeat = {0ms, 1000ms}, .liveness = {.receive_grace = 3s}}}, &script);
   ASSERT_TRUE(ready());
-  world.run(3900ms);
+  world.run(4900ms);
   EXPECT_EQ(script.events.starting_with("lost"), 0u);
   world.run(200ms);
   EXPECT_EQ(script.events.starting_with("lost timeout: heart-beat"), 1u);

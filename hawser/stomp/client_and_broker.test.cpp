@@ -93,6 +93,28 @@ TEST(ClientAndBroker, Stomp_W_01_W_02_OverAWebSocketItIsTheSame) {
   ASSERT_TRUE(world.until([&] { return octets == body.size(); }));
 }
 
+TEST(ClientAndBroker, Stomp_W_01_AClientOfOneVersionOffersThatSubProtocolAlone) {
+  for (const Version version : {Version::v1_0, Version::v1_1, Version::v1_2}) {
+    Script script;
+    NetWorld world(11, 1);
+    const Address at = world.world().host("server").address(15674);
+    ASSERT_TRUE(world.system->start(bus::bus_child("default", {})));
+    ServerOptions server{.listen = ListenAddress(at)};
+    WebSocketServerOptions websocket{.path = "/ws", .stream = true};
+    websocket.subprotocols = {"v12.stomp", "v11.stomp", "v10.stomp"};
+    server.transports = {websocket_server(websocket)};
+    ASSERT_TRUE(world.system->start(broker_server("broker", std::move(server))));
+    ClientOptions options{.targets = at.text(),
+                          .transports = {websocket_client(stomp_websocket("/ws", {version}))},
+                          .session = {.versions = {version}}};
+    ASSERT_TRUE(world.system->start(client<Recorder>("feed", options, &script)));
+    const ClientRef feed = client_named(*world.system, "feed");
+    ASSERT_TRUE(world.system->call(feed.ref(), Send("/queue/a", "x").with_receipt(), 60s));
+    EXPECT_EQ(world.system->call(feed.ref(), GetStatus{})->version, version);
+    EXPECT_TRUE(script.losses.empty());
+  }
+}
+
 /// A broker that agrees to one version as a WebSocket and to another as STOMP; ours does not.
 struct OfTwoMinds {
   Next handle_packet(Packet /*connect*/) {

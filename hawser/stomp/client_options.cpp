@@ -112,10 +112,12 @@ ClientOptions network_rail(ClientOptions base, std::string client_id, std::strin
   return base;
 }
 
-WebSocketClientOptions stomp_websocket(std::string path) {
+WebSocketClientOptions stomp_websocket(std::string path, VersionSet versions) {
   WebSocketClientOptions options;
   options.path = std::move(path);
-  options.subprotocols = {"v12.stomp", "v11.stomp", "v10.stomp"};
+  if (versions.contains(Version::v1_2)) options.subprotocols.emplace_back("v12.stomp");
+  if (versions.contains(Version::v1_1)) options.subprotocols.emplace_back("v11.stomp");
+  if (versions.contains(Version::v1_0)) options.subprotocols.emplace_back("v10.stomp");
   options.stream = true;
   return options;
 }

@@ -11,6 +11,7 @@
 #include <hawser/stomp/client_messages.hpp>
 #include <hawser/stomp/client_session.hpp>
 #include <hawser/stomp/dialect.hpp>
+#include <hawser/stomp/version.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -104,7 +105,9 @@ ClientOptions spring(ClientOptions base);
 ClientOptions network_rail(ClientOptions base, std::string client_id, std::string name,
                            const std::vector<std::string>& topics);
 
-/// A WebSocket for STOMP: its sub-protocols, highest first (W-01), as a stream (W-02), binary.
-WebSocketClientOptions stomp_websocket(std::string path = "/stomp");
+/// A WebSocket for STOMP: the sub-protocols of `versions`, which should be the session's, highest
+/// first (W-01): the broker picks the version with it. As a stream (W-02), binary.
+WebSocketClientOptions stomp_websocket(std::string path = "/stomp",
+                                       VersionSet versions = VersionSet::all());
 
 }  // namespace hawser::stomp

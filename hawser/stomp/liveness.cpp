@@ -27,8 +27,7 @@ void Liveness::agree(HeartbeatPlan plan) noexcept {
 }
 
 Duration Liveness::silence() const noexcept {
-  return std::max(times(plan_.receive_every, options_->receive_factor),
-                  Duration(plan_.receive_every) + options_->receive_grace);
+  return times(plan_.receive_every, options_->receive_factor) + options_->receive_grace;
 }
 
 Liveness::Look Liveness::look(Instant now) {

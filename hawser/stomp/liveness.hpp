@@ -15,9 +15,9 @@ namespace hawser::stomp {
 struct LivenessOptions {
   /// Heart-beats leave after this part of the agreed interval since the last octet written.
   double send_factor = 0.5;
-  /// The other side is dead after so many silent intervals,
+  /// The other side is dead after so many silent intervals and this much more (S-16). Who looks
+  /// once an interval whether he has written since, as ActiveMQ does, is silent for two of them.
   double receive_factor = 2.0;
-  /// and at least one interval and this much more (S-16).
   Duration receive_grace = 1s;
 };
 

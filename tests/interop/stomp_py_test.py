@@ -2,9 +2,11 @@
 """stomp.py, as STOMP 1.0, 1.1 and 1.2, with `hawser hub`."""
 
 import queue
+import signal
+import tempfile
 
 import program
-from program import LIMIT, Case, Program
+from program import LIMIT, Case, Program, free_port
 
 try:
     import stomp
@@ -69,8 +71,8 @@ class Client:
             assert event[1].get(name.replace("_", "-")) == value, f"{name}={value} awaited: {event}"
         return event
 
-    def subscribe(self, destination, id="1"):
-        self.connection.subscribe(destination, id=id, receipt="subscribed-" + id)
+    def subscribe(self, destination, id="1", **more):
+        self.connection.subscribe(destination, id=id, receipt="subscribed-" + id, **more)
         self.expect("receipt", receipt_id="subscribed-" + id)
 
     def send(self, destination, body, receipt=None, **more):
@@ -254,6 +256,78 @@ class StompPy(Case):
             self.assertEqual([int(reader.message()[2]) for _ in range(100)], list(range(100)))
             reader.goodbye()
 
+    def fill(self, client, destination, count):
+        for number in range(1, count + 1):
+            client.send(destination, str(number), receipt=f"filled-{number}")
+
+    def settle(self, client, frame, good=True, **more):
+        """As the version names a message; waits for the receipt."""
+        headers = frame[1]
+        words = {"1.0": (headers["message-id"],), "1.1": (headers["message-id"], headers["subscription"]),
+                 "1.2": (headers.get("ack"),)}[client.version]
+        (client.connection.ack if good else client.connection.nack)(*words, receipt="settled", **more)
+        if "transaction" not in more:
+            client.expect("receipt", receipt_id="settled")
+
+    def test_ack_modes(self):
+        """Of five the third is acknowledged, then the client is gone without a word: what comes again?"""
+        for version in self.each_version():
+            for mode, left in (("auto", []), ("client", [b"4", b"5"]),
+                               ("client-individual", [b"1", b"2", b"4", b"5"])):
+                if mode == "client-individual" and version == "1.0":
+                    continue
+                name = f"/queue/modes.{version}.{mode}"
+                client = Client(self.hub, version)
+                self.fill(client, name, 5)
+                client.subscribe(name, ack=mode)
+                got = [client.message() for _ in range(5)]
+                if mode != "auto":
+                    self.settle(client, got[2])
+                client.connection.transport.disconnect_socket()
+                other = Client(self.hub, version)
+                other.subscribe(name)
+                again = [other.message() for _ in left]
+                self.assertEqual([body for _, _, body in again], left)
+                self.assertEqual({headers["redelivered"] for _, headers, _ in again}, {"true"} if left else set())
+                other.send(name, "last")
+                self.assertEqual(other.message()[2], b"last")
+                other.goodbye()
+
+    def test_nack_gives_back_all_before(self):
+        for version in ("1.1", "1.2"):
+            client = Client(self.hub, version)
+            name = "/queue/nack" + version
+            self.fill(client, name, 4)
+            client.subscribe(name, ack="client")
+            self.settle_in_passing(client, [client.message() for _ in range(4)][2])
+            self.assertEqual([client.message()[2] for _ in range(3)], [b"1", b"2", b"3"])
+            client.goodbye()
+
+    def settle_in_passing(self, client, frame):
+        headers = frame[1]
+        words = (headers["ack"],) if client.version == "1.2" else (headers["message-id"], headers["subscription"])
+        client.connection.nack(*words)
+
+    def test_transactions(self):
+        for version in self.each_version():
+            client = Client(self.hub, version)
+            name = "/queue/transactions" + version
+            client.subscribe(name, ack="client")
+            for outcome in ("abort", "commit"):
+                transaction = client.connection.begin()
+                for number in range(3):
+                    client.send(name, f"{outcome} {number}", transaction=transaction)
+                client.send(name, "outside", receipt=None)
+                self.assertEqual(client.message()[2], b"outside")
+                getattr(client.connection, outcome)(transaction)
+            got = [client.message() for _ in range(3)]
+            self.assertEqual([body for _, _, body in got], [b"commit 0", b"commit 1", b"commit 2"])
+            transaction = client.connection.begin()
+            self.settle(client, got[2], transaction=transaction)
+            client.connection.abort(transaction)
+            self.settle(client, got[2])  # unsettled again
+            client.goodbye()
+
     def test_an_error_names_the_fault(self):
         for version in self.each_version():
             client = Client(self.hub, version)
@@ -262,6 +336,60 @@ class StompPy(Case):
             self.assertIn("destination", headers["message"])
             self.assertIn(b"nowhere", body)
             client.expect("disconnected")
+
+
+class LargeBodies(Case):
+    def test_50_MiB(self):
+        """Without NUL: at each one stomp.py copies all it has, which takes it minutes here."""
+        body = bytes(range(1, 256)) * ((50 << 20) // 255)
+        with Program("hub", "--stomp", "127.0.0.1:0", "--packet", "none", "--stomp-body-limit", "64MiB") as hub:
+            client = Client(hub, "1.2")
+            client.subscribe("/topic/large")
+            client.send("/topic/large", body)
+            self.assertTrue(client.message()[2] == body)  # not assertEqual: it would show them
+            client.goodbye()
+
+
+class KilledHub(Case):
+    """stomp.py says that the connection is gone; connecting again and sending again is its user's."""
+
+    count = 3000
+    batch = 100
+
+    def test_what_has_a_receipt_is_never_lost(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        words = ("--stomp", f"127.0.0.1:{free_port()}", "--packet", "none", "--data", folder)
+        confirmed, seen = 0, set()
+        for stop in (self.count // 3, 2 * self.count // 3, self.count):
+            last = stop == self.count
+            with Program("hub", *words, expect_status=0 if last else -signal.SIGKILL) as hub:
+                sender, reader = Client(hub, "1.1"), Client(hub, "1.2")
+                reader.subscribe("/queue/kept", ack="client-individual")
+                while confirmed < stop:
+                    for number in range(confirmed, confirmed + self.batch):
+                        sender.send("/queue/kept", str(number), persistent="true", headers={"receipt": str(number)})
+                    for _ in range(self.batch):
+                        sender.expect("receipt")
+                    confirmed += self.batch
+                    # The reader is behind: what it has not settled comes again.
+                    for _ in range(self.batch // 2):
+                        self.take(reader, seen)
+                if last:
+                    while len(seen) < self.count:
+                        self.take(reader, seen)
+                    break
+                for number in range(confirmed, confirmed + self.batch):  # under way: nobody knows
+                    sender.connection.send("/queue/kept", str(number), persistent="true")
+                hub.process.kill()
+                hub.process.wait(LIMIT)
+                sender.expect("disconnected")
+        self.assertEqual(seen, set(range(self.count)))
+
+    @staticmethod
+    def take(reader, seen):
+        _, headers, body = reader.message()
+        seen.add(int(body))
+        reader.connection.ack(headers["ack"])
 
 
 class HeartBeats(Case):
