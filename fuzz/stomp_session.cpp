@@ -42,6 +42,8 @@ class Port final : public BrokerSession::Port {
   }
   void log_in(LoginRequest) override { asked_login = true; }
   std::int64_t wall_ms() override { return 1'000'000; }
+  std::string secret() override { return "secret"; }
+  void told_error(std::string_view) override { check(!told, "one ERROR"), told = true; }
   bus::Sender sender(const bus::Destination& to) override {
     senders.push_back(to);
     return {static_cast<std::uint32_t>(senders.size() - 1), 1};
@@ -92,6 +94,7 @@ class Port final : public BrokerSession::Port {
   bool room = true;
   bool reading = true;
   bool ended = false;
+  bool told = false;
   bool asked_login = false;
   std::uint32_t temporary = 0;
   std::vector<bus::Destination> senders;

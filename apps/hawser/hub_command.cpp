@@ -82,7 +82,7 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
   add_stomp_options(*table, *options);
   table->begin_group("Packets");
   add_server_options(*table, "packet-", options->packet_server, ServerKind::packets);
-  add_bus_options(*table, options->bus);
+  add_bus_options(*table, *options);
   const auto noam = std::make_shared<NoamChoice>();
   add_noam_options(*table, *noam);
   command->callback([=] {

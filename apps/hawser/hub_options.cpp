@@ -64,30 +64,48 @@ OptionTable::Read read_list(std::vector<std::string>& target) {
   };
 }
 
-OptionTable::Read read_leniency(HubOptions& options) {
-  return [&options](std::string_view text) -> std::string {
-    stomp::Leniency& lenient = options.broker.session.lenient;
-    for (const std::string& word : split_list(text)) {
-      if (word == "unknown-acks") {
-        lenient.unknown_acks = true;
-      } else if (word == "ack-modes") {
-        lenient.unknown_ack_modes = true;
-      } else if (word == "missing-ids") {
-        lenient.missing_ids = true;
-      } else if (word == "nack-1.0") {
-        lenient.nack_in_1_0 = true;
-      } else if (word == "escapes") {
-        options.broker.session.parser.undefined_escapes = stomp::UndefinedEscape::pass;
-      } else if (word == "sub-protocols") {
-        options.websocket.any_subprotocol = true;
-      } else {
-        return fmt::format(
-            "'{}' is none of unknown-acks, ack-modes, missing-ids, nack-1.0, escapes, "
-            "sub-protocols",
-            word);
-      }
+std::string read_leniency(std::string_view text, hub::StompLeniency& lenient) {
+  for (const std::string& word : split_list(text)) {
+    if (word == "none") continue;
+    if (word == "unknown-acks") {
+      lenient.session.unknown_acks = true;
+    } else if (word == "ack-modes") {
+      lenient.session.unknown_ack_modes = true;
+    } else if (word == "missing-ids") {
+      lenient.session.missing_ids = true;
+    } else if (word == "nack-1.0") {
+      lenient.session.nack_in_1_0 = true;
+    } else if (word == "escapes") {
+      lenient.escapes = true;
+    } else if (word == "sub-protocols") {
+      lenient.any_subprotocol = true;
+    } else {
+      return fmt::format(
+          "'{}' is none of unknown-acks, ack-modes, missing-ids, nack-1.0, escapes, "
+          "sub-protocols, none",
+          word);
     }
-    return {};
+  }
+  return {};
+}
+
+/// Of all STOMP servers.
+OptionTable::Read read_common_leniency(HubOptions& options) {
+  return [&options](std::string_view text) -> std::string {
+    hub::StompLeniency lenient;
+    std::string wrong = read_leniency(text, lenient);
+    options.broker.session.lenient = lenient.session;
+    if (lenient.escapes)
+      options.broker.session.parser.undefined_escapes = stomp::UndefinedEscape::pass;
+    options.websocket.any_subprotocol = lenient.any_subprotocol;
+    return wrong;
+  };
+}
+
+/// Of one of them.
+OptionTable::Read read_leniency_of(HubOptions& options, std::string server) {
+  return [&options, server](std::string_view text) -> std::string {
+    return read_leniency(text, options.lenient[server] = {});
   };
 }
 
@@ -154,7 +172,11 @@ void add_stomp_options(OptionTable& table, HubOptions& options) {
   table.add("stomp-lenient", "WORD,…", "",
             "what is let pass: unknown-acks, ack-modes, missing-ids, nack-1.0, escapes, "
             "sub-protocols",
-            read_leniency(options));
+            read_common_leniency(options));
+  for (const char* server : {"stomp-tls", "stomp-websocket", "stomp-websocket-tls"})
+    table.add(fmt::format("{}-lenient", server), "WORD,…", "",
+              fmt::format("the same for {} alone, instead; none: nothing", server),
+              read_leniency_of(options, server));
   table.add_text("stomp-websocket-path", "PATH", options.websocket.path,
                  "where WebSocket clients knock");
   table.add("stomp-websocket-origins", "ORIGIN,…", "",
@@ -168,19 +190,24 @@ void add_stomp_options(OptionTable& table, HubOptions& options) {
                    "http: the request's Basic credentials count where CONNECT has none");
 }
 
-void add_bus_options(OptionTable& table, bus::BusOptions& options) {
+void add_bus_options(OptionTable& table, HubOptions& hub_options) {
+  bus::BusOptions& options = hub_options.bus;
+  const std::vector<std::pair<std::string, bus::QueueOverflow>> overflows{
+      {"reject", bus::QueueOverflow::reject},
+      {"drop-oldest", bus::QueueOverflow::drop_oldest},
+      {"dead-letter", bus::QueueOverflow::dead_letter},
+      {"block", bus::QueueOverflow::block}};
   table.begin_group("Topics and queues");
   table.add_number("destinations", options.destinations, 1, 100'000'000,
                    "topics and queues that may exist on one scheduler");
   table.add_number("queue-messages", options.queue.messages, 1, 1'000'000'000,
                    "kept in one queue until they are settled");
   table.add_size("queue-bytes", options.queue.bytes, "the same in bytes");
-  table.add_choice("queue-overflow", options.queue.overflow,
-                   {{"reject", bus::QueueOverflow::reject},
-                    {"drop-oldest", bus::QueueOverflow::drop_oldest},
-                    {"dead-letter", bus::QueueOverflow::dead_letter},
-                    {"block", bus::QueueOverflow::block}},
+  table.add_choice("queue-overflow", options.queue.overflow, overflows,
                    "what a full queue does: tell the sender, make room, or let the sender wait");
+  table.add_choice("durable-overflow", hub_options.durable_overflow, overflows,
+                   "what a full durable subscription does; reject and block concern all who send "
+                   "to its topic");
   table.add_number("queue-deliveries", options.queue.deliveries, 1, 1'000'000,
                    "tries before a message goes to the dead-letter queue");
   table.add_duration("queue-requeue-delay", options.queue.requeue_delay,
@@ -193,7 +220,8 @@ void add_bus_options(OptionTable& table, bus::BusOptions& options) {
   table.add_choice("slow-subscriber", options.topic.slow,
                    {{"end", bus::SlowSubscriber::end},
                     {"drop-oldest", bus::SlowSubscriber::drop_oldest},
-                    {"drop-newest", bus::SlowSubscriber::drop_newest}},
+                    {"drop-newest", bus::SlowSubscriber::drop_newest},
+                    {"block", bus::SlowSubscriber::block}},
                    "what happens to one beyond that");
 }
 

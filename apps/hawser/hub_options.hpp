@@ -14,7 +14,7 @@ namespace hawser::app {
 void add_hub_places(OptionTable& table, hub::HubOptions& options);
 /// Limits, leniencies and transports of STOMP.
 void add_stomp_options(OptionTable& table, hub::HubOptions& options);
-void add_bus_options(OptionTable& table, bus::BusOptions& options);
+void add_bus_options(OptionTable& table, hub::HubOptions& options);
 
 /// Asks for a password on the terminal, or takes the first line of stdin, and prints its hash for
 /// the configuration file. The exit code.

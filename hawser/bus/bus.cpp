@@ -156,4 +156,22 @@ Result<std::vector<DestinationStatistics>> bus_destinations(System& system, std:
   return page;
 }
 
+Task<Result<std::vector<DestinationStatistics>>> bus_destinations(std::string name,
+                                                                  std::uint32_t limit) {
+  const auto bus = Bus::find(self().system(), name);
+  if (!bus) co_return std::unexpected(bus.error());
+  detail::GetDestinations request;
+  request.limit = std::clamp<std::uint32_t>(limit, 1, 10'000);
+  std::vector<DestinationStatistics> page;
+  for (const Pid shard : bus->shards()) {
+    Result<std::vector<DestinationStatistics>> part =
+        co_await Ref<detail::Shard>(shard).call(request);
+    if (!part) co_return std::unexpected(part.error());
+    std::ranges::move(*part, std::back_inserter(page));
+  }
+  std::ranges::sort(page, {}, &DestinationStatistics::destination);
+  if (page.size() > request.limit) page.resize(request.limit);
+  co_return page;
+}
+
 }  // namespace hawser::bus

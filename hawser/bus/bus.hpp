@@ -92,6 +92,7 @@ struct DestinationStatistics {
   std::uint64_t in = 0;             ///< messages put in since it exists
   std::uint64_t out = 0;            ///< deliveries made
   std::uint64_t settled = 0;        ///< deliveries accepted
+  std::uint64_t redelivered = 0;    ///< deliveries that were not the first
   std::uint64_t dropped = 0;        ///< by its limits
   std::uint64_t expired = 0;        ///< too old to be delivered
   std::uint64_t dead_lettered = 0;  ///< moved to the dead-letter queue
@@ -132,5 +133,8 @@ Task<Result<BusStatistics>> bus_statistics(std::string name);
 Result<std::vector<DestinationStatistics>> bus_destinations(System& system, std::string_view name,
                                                             const Destination& after = {},
                                                             std::uint32_t limit = 100);
+/// The first of them, inside a process.
+Task<Result<std::vector<DestinationStatistics>>> bus_destinations(std::string name,
+                                                                  std::uint32_t limit);
 
 }  // namespace hawser::bus

@@ -187,6 +187,7 @@ Result<void> SqliteStore::Parts::load_queue(const detail::QueueRow& row, Recover
     RecoveredMessage message;
     message.sequence = detail::sequence_of(key);
     message.deliveries = static_cast<std::uint32_t>(statement.integer(10));
+    message.expires = draft.expires;
     if (pieced.contains(key)) {
       Bytes body;
       select_pieces.bind(1, key);
@@ -349,7 +350,7 @@ Result<void> SqliteStore::Parts::add(const Gather::Add& add) {
   };
   or_null(2, message.priority(), default_priority);
   or_null(3, static_cast<std::int64_t>(message.encoding()), 0);
-  or_null(4, message.expires(), 0);
+  or_null(4, add.change->expires, 0);
   or_null(5, message.deliver_at(), 0);
   insert.bind_text(6, message.destination());
   text_or_null(7, message.content_type());

@@ -18,6 +18,10 @@
 namespace hawser::bus {
 
 /// A durable queue or durable subscription, as declared.
+///
+/// A topic of which something is kept, persistent messages that are retained or delayed, is stored
+/// as a queue, too: its messages' `deliveries` are 0 for the retained one, and for those that are
+/// delayed 1, or 2 and 3 where they will be retained or remove what is.
 struct StoredQueue {
   std::uint64_t id = 0;  ///< never used again, also not after a restart; from 1
   Destination destination{};
@@ -39,6 +43,9 @@ struct StoreChange {
   std::uint32_t deliveries = 0;
   std::uint64_t queue = 0;     ///< StoredQueue::id
   std::uint64_t sequence = 0;  ///< the message's place in its queue, unique in it
+  /// Of an added message: when it expires, by its own word or its queue's; wall clock in ms, 0
+  /// never.
+  std::int64_t expires = 0;
   MessagePtr message{};
   std::shared_ptr<const StoredQueue> definition{};
 };
@@ -51,6 +58,7 @@ struct StoreBatch {
 struct RecoveredMessage {
   std::uint64_t sequence = 0;
   std::uint32_t deliveries = 0;
+  std::int64_t expires = 0;  ///< as in its StoreChange
   MessagePtr message{};
 };
 struct RecoveredQueue {

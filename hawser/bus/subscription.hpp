@@ -32,6 +32,9 @@ enum class SlowSubscriber : std::uint8_t {
   end,          ///< its subscription ends, and it is told so: nobody is left to believe it has all
   drop_oldest,  ///< what waited longest is dropped and counted
   drop_newest,  ///< what comes now is dropped and counted
+  /// It gets everything; who publishes to the topic is confirmed, and told to pause meanwhile, only
+  /// once less waits for it. Past twice the limits its subscription ends. Nobody waits for itself.
+  block,
 };
 
 struct TopicLimits {
@@ -42,7 +45,7 @@ struct TopicLimits {
 
 /// What happens when a queue is full.
 enum class QueueOverflow : std::uint8_t {
-  reject,       ///< the sender is told: overloaded
+  reject,       ///< the sender is told: overloaded. Of a durable subscription: the topic's sender
   drop_oldest,  ///< the oldest that waits makes room and is counted
   dead_letter,  ///< the oldest that waits goes to the dead-letter queue
   /// The sender is confirmed, and told to pause meanwhile, only once there is room again. Past
@@ -83,7 +86,9 @@ struct Subscription {
   Destination to{};
   /// For a durable subscription: what fills it, from its first subscriber on. Empty: it must exist.
   std::string pattern{};
-  /// For a durable subscription that is new. Its filter (below) decides what is put into it.
+  /// For a durable subscription that is new. Its filter (below) decides what is put into it. Its
+  /// overflow counts for whoever publishes to its topics: with `reject` and `block` they are
+  /// refused or wait as if they had sent to a queue.
   QueueOptions queue{};
   /// At most so many deliveries are unsettled at a time; 0 is no bound.
   std::uint32_t prefetch = 1'024;

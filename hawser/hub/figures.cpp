@@ -39,7 +39,7 @@ void read_schedulers(System& system, Figures& figures) {
 
 }  // namespace
 
-Task<Figures> gather_figures(std::vector<std::string> buses) {
+Task<Figures> gather_figures(std::vector<std::string> buses, std::uint32_t destinations) {
   System& system = self().system();
   Figures figures;
   figures.when = self().now();
@@ -58,7 +58,15 @@ Task<Figures> gather_figures(std::vector<std::string> buses) {
   for (std::string& name : buses) {
     Task<Result<bus::BusStatistics>> asking = bus::bus_statistics(name);
     const Result<bus::BusStatistics> statistics = co_await asking;
-    if (statistics) figures.buses.push_back({std::move(name), *statistics});
+    if (!statistics) continue;
+    BusFigures& bus = figures.buses.emplace_back();
+    bus.name = name;
+    bus.statistics = *statistics;
+    if (destinations == 0) continue;
+    Task<Result<std::vector<bus::DestinationStatistics>>> listing =
+        bus::bus_destinations(name, destinations);
+    Result<std::vector<bus::DestinationStatistics>> list = co_await listing;
+    if (list) bus.destinations = std::move(*list);
   }
   co_return figures;
 }

@@ -27,6 +27,8 @@ struct SchedulerFigures {
 struct BusFigures {
   std::string name;
   bus::BusStatistics statistics;
+  /// The first of them, by kind and name; only where they were asked for.
+  std::vector<bus::DestinationStatistics> destinations{};
 };
 
 struct Figures {
@@ -44,7 +46,7 @@ struct Figures {
 };
 
 /// Asks every server of this System and each bus named; those that are not there are left out.
-/// Waits for none longer than a second.
-Task<Figures> gather_figures(std::vector<std::string> buses);
+/// Waits for none longer than a second. `destinations`: of each bus so many at most are listed.
+Task<Figures> gather_figures(std::vector<std::string> buses, std::uint32_t destinations = 0);
 
 }  // namespace hawser::hub

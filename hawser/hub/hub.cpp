@@ -68,6 +68,8 @@ Result<HubAddresses> start_hub(System& system, const HubOptions& options) {
     broker.session.access = access;
   }
   bus::BusOptions bus = options.bus;
+  broker.session.durable = bus.queue;
+  broker.session.durable.overflow = options.durable_overflow;
   if (bus.store == nullptr) {
     auto store = bus::open_store(options.data);
     if (!store) return std::unexpected(std::move(store.error()));
@@ -98,15 +100,24 @@ Result<HubAddresses> start_hub(System& system, const HubOptions& options) {
                  &addresses.stomp_websocket_tls, true, true}}) {
     if (!*where) continue;
     ServerOptions server_options = options.stomp_server;
+    stomp::BrokerOptions chosen = broker;
+    stomp::BrokerWebSocket websocket_options = options.websocket;
+    if (const auto found = options.lenient.find(name); found != options.lenient.end()) {
+      const StompLeniency& lenient = found->second;
+      chosen.session.lenient = lenient.session;
+      chosen.session.parser.undefined_escapes =
+          lenient.escapes ? stomp::UndefinedEscape::pass : stomp::UndefinedEscape::refuse;
+      websocket_options.any_subprotocol = lenient.any_subprotocol;
+    }
     server_options.listen = **where;
     if (over_tls) server_options.transports.push_back(tls_server(**tls));
     if (over_websocket) {
-      auto websocket = stomp::broker_websocket(options.websocket, broker.session.versions);
+      auto websocket = stomp::broker_websocket(websocket_options, chosen.session.versions);
       if (!websocket) return std::unexpected(std::move(websocket.error()));
       server_options.transports.push_back(std::move(*websocket));
     }
     auto address =
-        start_server(system, name, stomp::broker_server(name, std::move(server_options), broker));
+        start_server(system, name, stomp::broker_server(name, std::move(server_options), chosen));
     if (!address) return std::unexpected(std::move(address.error()));
     *listens = std::move(*address);
   }

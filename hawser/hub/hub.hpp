@@ -10,6 +10,7 @@
 #include <hawser/process/system.hpp>
 #include <hawser/stomp/broker.hpp>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,13 @@ struct HubTls {
   std::string client_ca{};
 };
 
+/// What a STOMP server lets pass though it is forbidden.
+struct StompLeniency {
+  stomp::Leniency session{};
+  bool escapes = false;          ///< undefined ones stay as they are
+  bool any_subprotocol = false;  ///< WebSocket clients that offer none of ours
+};
+
 /// Where the hub listens and within which limits. Unset: that server is not started.
 struct HubOptions {
   /// STOMP 1.0, 1.1 and 1.2.
@@ -42,7 +50,12 @@ struct HubOptions {
   ServerOptions packet_server{};
   HubTls tls{};
   stomp::BrokerWebSocket websocket{};
+  /// `session.durable` is overridden: as `bus.queue`, but for `durable_overflow`.
   stomp::BrokerOptions broker{};
+  bus::QueueOverflow durable_overflow = bus::QueueOverflow::drop_oldest;
+  /// What one STOMP server lets pass, by its name ("stomp-tls"), instead of what `broker` and
+  /// `websocket` say.
+  std::map<std::string, StompLeniency, std::less<>> lenient{};
   bus::BusOptions bus{};
   /// Where durable queues are kept, unless `bus.store` is set: a folder, "" for the user's state
   /// folder, ":memory:" for none.

@@ -65,7 +65,7 @@ class MetricsConnection {
     } else if (request.path != "/metrics") {
       text = response("404 Not Found", "", "see /metrics\n", get);
     } else {
-      Task<Figures> gathering = gather_figures(state_->options.buses);
+      Task<Figures> gathering = gather_figures(state_->options.buses, state_->options.destinations);
       const Figures figures = co_await gathering;
       text = response("200 OK", "",
                       detail::metrics_page(figures, *state_->events, state_->options.version), get);

@@ -6,6 +6,7 @@
 #include <hawser/engine/address.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct MetricsOptions {
   std::string listen{};
   std::size_t max_connections = 64;
   std::vector<std::string> buses{};  ///< whose figures are shown
+  /// Of each bus so many destinations are listed, the first by kind and name; 0: none.
+  std::uint32_t destinations = 1'000;
   std::string version{};
 };
 

@@ -2,6 +2,7 @@
 #include <hawser/stomp/broker.hpp>
 
 #include <hawser/engine/engine.hpp>
+#include <hawser/engine/secret.hpp>
 #include <hawser/net/connection.hpp>
 #include <hawser/net/framing.hpp>
 #include <hawser/net/server.hpp>
@@ -10,6 +11,7 @@
 #include <hawser/process/self.hpp>
 #include <hawser/stomp/detail/basic_login.hpp>
 #include <hawser/stomp/detail/utf8.hpp>
+#include <hawser/stomp/trace_points.hpp>
 
 #include <fmt/format.h>
 
@@ -214,6 +216,24 @@ std::int64_t BrokerConnection::wall_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              self().process().scheduler().engine().wall_clock().time_since_epoch())
       .count();
+}
+
+std::string BrokerConnection::secret() {
+  return make_secret(self().process().scheduler().engine());
+}
+
+void BrokerConnection::told_error(std::string_view message) {
+  Telemetry& telemetry = self().process().scheduler().telemetry();
+  if (!telemetry.wants(LogLevel::debug)) [[likely]]
+    return;
+  // What is in quotes, or behind a colon, is the client's own or a detail: few words remain.
+  const std::string_view what = message.substr(0, message.find('"'));
+  const auto raise = [&](const TracePoint& point) {
+    telemetry.raise(point, LogLevel::debug, self().now(), self().pid(), self().process().label(),
+                    {}, [&] { return std::string(what); });
+  };
+  raise(trace_point::stomp_error);
+  if (what == "login refused") raise(trace_point::stomp_login_refused);
 }
 
 bus::Sender BrokerConnection::sender(const bus::Destination& to) { return client_->sender(to); }

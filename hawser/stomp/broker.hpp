@@ -76,6 +76,8 @@ class BrokerConnection final : private BrokerSession::Port, private bus::ClientE
   void end(Reason reason) override;
   void log_in(LoginRequest request) override;
   std::int64_t wall_ms() override;
+  std::string secret() override;
+  void told_error(std::string_view message) override;
   bus::Sender sender(const bus::Destination& to) override;
   bool publish(bus::Sender to, bus::MessagePtr message, std::uint64_t token) override;
   void declare_temporary(const bus::Destination& queue) override;

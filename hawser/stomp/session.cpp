@@ -254,6 +254,7 @@ void BrokerSession::fail(std::string_view message, std::string_view detail,
     *out_ += detail;
     *out_ += frame_end;
   }
+  port_->told_error(message);
   port_->end(std::move(reason));
 }
 

@@ -68,6 +68,10 @@ class BrokerSession {
     virtual void log_in(LoginRequest request) = 0;
     /// Milliseconds since 1970.
     virtual std::int64_t wall_ms() = 0;
+    /// Letters and digits that nobody can guess, others each time.
+    virtual std::string secret() = 0;
+    /// An ERROR with that `message` is on its way; for who counts them.
+    virtual void told_error(std::string_view message) = 0;
 
     // As bus::Client has them.
     virtual bus::Sender sender(const bus::Destination& to) = 0;
@@ -86,7 +90,7 @@ class BrokerSession {
   };
 
   /// `number` tells this session from all others, also of brokers before this one: it is in its
-  /// `session` header and message ids, and nobody should guess it. No '-' in it.
+  /// `session` header and message ids, which others may see. No '-' in it.
   BrokerSession(const SessionOptions& options, Port& port, std::string number, Instant now,
                 SessionOrigin origin = {});
   BrokerSession(const BrokerSession&) = delete;
@@ -211,7 +215,8 @@ class BrokerSession {
                                BytesView destination, const Target& target, const Payload& body);
   bool offer_temporary(const FrameView& frame, BytesView destination);
   bool own_temporary(const FrameView& frame, BytesView name);
-  std::string reply_name(BytesView temporary) const;
+  const std::string& reply_secret();
+  std::string reply_name(BytesView temporary);
 
   // session_subscriptions.cpp
   void subscribe(const FrameView& frame);
@@ -272,6 +277,7 @@ class BrokerSession {
   BytesView last_target_text_;
   std::uint64_t targets_generation_ = 0;
   std::set<std::string, std::less<>> temporaries_;
+  std::string reply_secret_;  // in the names of its temporary queues; made when first needed
   std::optional<std::string> goodbye_;  // the receipt that DISCONNECT asked for
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hawser/base/time.hpp>
+#include <hawser/bus/subscription.hpp>
 #include <hawser/stomp/access.hpp>
 #include <hawser/stomp/heartbeat.hpp>
 #include <hawser/stomp/parser.hpp>
@@ -64,6 +65,13 @@ struct SessionOptions {
   /// without one.
   std::uint32_t prefetch = 1'024;
   std::size_t prefetch_bytes = std::size_t{16} << 20;  ///< the same in octets
+  /// Of durable subscriptions that are made here. When one is full the oldest makes room: who
+  /// collects and does not come must not stop those who publish.
+  bus::QueueOptions durable = [] {
+    bus::QueueOptions options;
+    options.overflow = bus::QueueOverflow::drop_oldest;
+    return options;
+  }();
   /// Destinations of one SEND, parted by commas.
   std::uint32_t composite = 64;
   /// The longest `delay` of a SEND.

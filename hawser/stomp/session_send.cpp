@@ -182,8 +182,14 @@ bool BrokerSession::read_target(const FrameView& frame, BytesView text, Target& 
   return true;
 }
 
-std::string BrokerSession::reply_name(BytesView temporary) const {
-  return fmt::format("{}{}.{}", reply_queues, number_, temporary);
+/// Whoever knows it may answer: it is told only to whom the client sends its `reply-to`.
+const std::string& BrokerSession::reply_secret() {
+  if (reply_secret_.empty()) reply_secret_ = port_->secret();
+  return reply_secret_;
+}
+
+std::string BrokerSession::reply_name(BytesView temporary) {
+  return fmt::format("{}{}.{}", reply_queues, reply_secret(), temporary);
 }
 
 bool BrokerSession::own_temporary(const FrameView& frame, BytesView name) {
@@ -235,7 +241,7 @@ bus::MessagePtr BrokerSession::make_message(const FrameView& frame,
   for (const auto& [name, value] : headers.passed) {
     if (name == "reply-to" && value.starts_with(temporary_prefix)) {
       // As others must write it to reach us (D-06).
-      lines.add(name, fmt::format("{}{}.{}", reply_prefix, number_,
+      lines.add(name, fmt::format("{}{}.{}", reply_prefix, reply_secret(),
                                   value.substr(temporary_prefix.size())));
     } else {
       lines.add(name, value);

@@ -171,8 +171,8 @@ TEST(StompSend, each_kind_of_destination_is_known_to_the_bus_by_its_own_name) {
   for (const auto& each : peer.published)
     names.push_back((each.to.kind == Kind::topic ? "topic " : "queue ") + each.to.name);
   EXPECT_EQ(names, (std::vector<std::string>{"queue a", "topic a.b", "queue dlq/a",
-                                             "queue reply/x.y", "queue reply/s.t"}));
-  EXPECT_EQ(peer.temporary, (std::vector<bus::Destination>{{Kind::queue, "reply/s.t"}}));
+                                             "queue reply/x.y", "queue reply/secret1.t"}));
+  EXPECT_EQ(peer.temporary, (std::vector<bus::Destination>{{Kind::queue, "reply/secret1.t"}}));
   EXPECT_NE(peer.published[3].message->expires(), 0) << "an answer does not live for ever";
 }
 
@@ -235,9 +235,9 @@ TEST(StompSend, D_05_a_temporary_queue_in_reply_to_is_made_and_subscribed_to) {
   In peer;
   const auto message = peer.sent({"reply-to:/temp-queue/foo", "correlation-id:1"});
   EXPECT_EQ(texts(message->properties()),
-            (std::vector<std::string>{"reply-to:/reply-queue/s.foo", "correlation-id:1"}));
+            (std::vector<std::string>{"reply-to:/reply-queue/secret1.foo", "correlation-id:1"}));
   ASSERT_EQ(peer.subscribed.size(), 1U);
-  EXPECT_EQ(peer.subscribed[0].wanted.to, (bus::Destination{Kind::queue, "reply/s.foo"}));
+  EXPECT_EQ(peer.subscribed[0].wanted.to, (bus::Destination{Kind::queue, "reply/secret1.foo"}));
   EXPECT_EQ(peer.temporary.size(), 1U);
   peer.sent({"reply-to:/temp-queue/foo"});
   EXPECT_EQ(peer.subscribed.size(), 1U) << "once";

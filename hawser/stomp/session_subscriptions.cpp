@@ -139,6 +139,7 @@ bool BrokerSession::read_source(const FrameView& frame, const detail::SubscribeH
   if (!headers.durable() || parsed->kind != Kind::topic) return true;
   // RabbitMQ's are of a destination and an id, for whoever comes; the others' are of one client.
   wanted.pattern = parsed->name;
+  wanted.queue = options_->durable;
   wanted.to.kind = bus::Destination::Kind::subscription;
   if (headers.durable_name) {
     if (!within(frame, *headers.durable_name, options_->subscription_id, "durable name"))

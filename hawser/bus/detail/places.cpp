@@ -54,7 +54,9 @@ void Shard::release_place(Place& place) {
 
 void Shard::drop_place_if_unused(Place& place) {
   if (place.users > 0 || place.queue != nullptr || place.touched) return;
-  if (place.topic != nullptr && (!place.topic->exact.empty() || place.topic->retained)) return;
+  if (place.topic != nullptr &&
+      (!place.topic->exact.empty() || place.topic->retained || place.topic->stored_id != 0))
+    return;
   places(place.to.kind).erase(std::string(place.to.name));
 }
 
@@ -108,11 +110,7 @@ void Shard::delete_queue(Place& place, const Error& why) {
     place.filter.reset();
   }
   undefine(queue);
-  for (const auto& blocked : std::exchange(place.blocked, {}))
-    if (Peer* publisher = find_peer(blocked.publisher)) {
-      if (--publisher->holds == 0) notice(blocked.publisher, Notice::Kind::go_on, 0);
-      answer(blocked.publisher, blocked.token);
-    }
+  unblock(place.blocked);
   const auto& counters = queue.counters();
   totals_.settled += counters.settled;
   totals_.redelivered += counters.redelivered;
@@ -196,13 +194,15 @@ void Shard::dead_letter(Queue& queue, Entry entry, DeadLetterReason reason) {
   if (home == number_) {
     // Both changes are in one batch of the store: it is here or there, never nowhere.
     Place* place = this->place(to);
-    if (place == nullptr || place->queue.get() == &queue || !put(*place, std::move(message)))
+    if (place == nullptr || place->queue.get() == &queue ||
+        !put(*place, std::move(message), Put::moved))
       ++totals_.dropped;
     if (entry.stored) stored_gone(queue, entry.sequence);
     return;
   }
   const std::uint64_t token = ++last_relay_;
   under_way_.emplace(token, UnderWay{queue.stored_id, entry.sequence, entry.stored});
+  if (entry.stored) last_stored_relay_ = token;
   Ref<Shard>(bus->shards()[home]).cast(Relay{self().pid(), token, to, std::move(message)});
 }
 
@@ -259,6 +259,7 @@ std::vector<DestinationStatistics> Shard::handle_call(GetDestinations request) {
       line.in = counters.in;
       line.out = counters.out;
       line.settled = counters.settled;
+      line.redelivered = counters.redelivered;
       line.dropped = counters.dropped;
       line.expired = counters.expired;
       line.dead_lettered = counters.dead_lettered;

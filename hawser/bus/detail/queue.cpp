@@ -37,22 +37,28 @@ Queue::Queue(std::uint64_t number, std::string name, const QueueOptions& options
 // ---- in
 // -----------------------------------------------------------------------------------------------
 
-Queue::Room Queue::make_room(std::size_t size) {
-  const auto fits = [this, size](std::uint64_t factor) {
-    return messages_ + reserved_messages_ + 1 <= factor * options_.messages &&
-           bytes_ + reserved_bytes_ + size <= factor * options_.bytes;
-  };
-  if (fits(1)) [[likely]]
+Queue::Room Queue::room(std::size_t size) const noexcept {
+  if (fits(size, 1)) [[likely]]
     return Room::yes;
   switch (options_.overflow) {
     case QueueOverflow::reject:
       return Room::no;
     case QueueOverflow::block:
-      return fits(2) ? Room::over : Room::no;
+      return fits(size, 2) ? Room::over : Room::no;
     default:
-      break;
+      return Room::yes;
   }
-  while (!fits(1)) {
+}
+
+Queue::Room Queue::make_room(std::size_t size) {
+  if (fits(size, 1)) [[likely]]
+    return Room::yes;
+  if (options_.overflow == QueueOverflow::reject || options_.overflow == QueueOverflow::block)
+    return room(size);
+  // All that could go would go in vain.
+  if (reserved_messages_ + 1 > options_.messages || reserved_bytes_ + size > options_.bytes)
+    return Room::no;
+  while (!fits(size, 1)) {
     Entry oldest = take_oldest();
     if (!oldest.message) return Room::no;
     if (options_.overflow == QueueOverflow::dead_letter) {
@@ -94,7 +100,7 @@ void Queue::push(MessagePtr message, bool stored, std::int64_t now) {
 }
 
 void Queue::restore(MessagePtr message, std::uint64_t sequence, std::uint32_t deliveries,
-                    std::int64_t now) {
+                    std::int64_t expires, std::int64_t now) {
   ++messages_;
   bytes_ += message->size();
   if (!message->group().empty()) {
@@ -103,8 +109,12 @@ void Queue::restore(MessagePtr message, std::uint64_t sequence, std::uint32_t de
   }
   next_sequence_ = std::max(next_sequence_, sequence + 1);
   const std::int64_t at = message->deliver_at();
+  // How long it has been here is told by when the queue would have let it expire.
+  std::int64_t arrived = now;
+  if (expires != 0 && expires != message->expires() && options_.message_ttl > Duration::zero())
+    arrived = std::min(now, expires - milliseconds(options_.message_ttl));
   // Nobody knows who had it when the program ended.
-  Entry entry{std::move(message), sequence, now, deliveries, true, true};
+  Entry entry{std::move(message), sequence, arrived, deliveries, true, true};
   if (at > now) {
     delay(std::move(entry), at);
   } else {
@@ -121,10 +131,10 @@ Entry Queue::take_oldest() {
   return {};
 }
 
-std::int64_t Queue::expiry_of(const Entry& entry) const noexcept {
-  const std::int64_t own = entry.message->expires();
+std::int64_t Queue::expiry(const Message& message, std::int64_t now) const noexcept {
+  const std::int64_t own = message.expires();
   if (options_.message_ttl == Duration::zero()) return own;
-  const std::int64_t bound = entry.arrived + milliseconds(options_.message_ttl);
+  const std::int64_t bound = now + milliseconds(options_.message_ttl);
   return own == 0 ? bound : std::min(own, bound);
 }
 

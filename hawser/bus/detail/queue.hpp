@@ -59,11 +59,16 @@ class Queue {
   };
   /// Whether there is room for a message of that size; what must go for it goes now.
   Room make_room(std::size_t size);
+  /// What make_room() would say, but for a queue that lets something go: that takes whatever comes.
+  Room room(std::size_t size) const noexcept;
   /// Puts a message at the end, for which there is room. It gets next_sequence().
   void push(MessagePtr message, bool stored, std::int64_t now);
   /// One that was there before a restart; by rising sequence, before anything else.
+  /// `expires`: what expiry() was when it came, 0 for never.
   void restore(MessagePtr message, std::uint64_t sequence, std::uint32_t deliveries,
-               std::int64_t now);
+               std::int64_t expires, std::int64_t now);
+  /// When a message that arrives now expires, by its own word or the queue's; 0: never.
+  std::int64_t expiry(const Message& message, std::int64_t now) const noexcept;
 
   void subscribe(Subscriber& consumer);
   /// It goes; what it has not settled comes back, up to `last_seen` as delivered.
@@ -163,7 +168,13 @@ class Queue {
   std::uint64_t room_factor() const noexcept {
     return options_.overflow == QueueOverflow::block ? 2 : 1;
   }
-  std::int64_t expiry_of(const Entry& entry) const noexcept;
+  std::int64_t expiry_of(const Entry& entry) const noexcept {
+    return expiry(*entry.message, entry.arrived);
+  }
+  bool fits(std::size_t size, std::uint64_t factor) const noexcept {
+    return messages_ + reserved_messages_ + 1 <= factor * options_.messages &&
+           bytes_ + reserved_bytes_ + size <= factor * options_.bytes;
+  }
   bool expired(const Entry& entry, std::int64_t now) const noexcept {
     const std::int64_t at = expiry_of(entry);
     return at != 0 && at <= now;

@@ -85,16 +85,7 @@ void Shard::settle_touched() {
     }
     Queue& queue = *place.queue;
     queue.dispatch(now_);
-    if (!place.blocked.empty() && queue.has_room()) {
-      for (const auto& blocked : std::exchange(place.blocked, {})) {
-        Peer* publisher = find_peer(blocked.publisher);
-        if (publisher == nullptr) continue;
-        if (--publisher->holds == 0) notice(blocked.publisher, Notice::Kind::go_on, 0);
-        if (blocked.token == 0) continue;
-        blocked.stored ? confirm_when_stored(blocked.publisher, blocked.token)
-                       : answer(blocked.publisher, blocked.token);
-      }
-    }
+    if (!place.blocked.empty() && queue.has_room()) unblock(place.blocked);
     if (queue.idle()) {
       note_idle(place);
     } else {
@@ -212,7 +203,7 @@ void Shard::handle_cast(Batch batch) {
 void Shard::handle_cast(Declare declare) {
   if (later(declare)) return;
   begin_turn();
-  const std::size_t before = changes_.changes.size();
+  const Mark before = mark();
   peer(declare.from);
   const auto fail = [&](ErrorKind kind, std::string why) {
     refuse(declare.from, declare.token, Error{kind, 0, "declare", std::move(why)});
@@ -252,7 +243,7 @@ void Shard::handle_cast(Declare declare) {
 void Shard::handle_cast(Remove remove) {
   if (later(remove)) return;
   begin_turn();
-  const std::size_t before = changes_.changes.size();
+  const Mark before = mark();
   peer(remove.from);
   Place* place = find_place(remove.to);
   if (place == nullptr || place->queue == nullptr) {
@@ -280,7 +271,7 @@ void Shard::handle_cast(Relay relay) {
   if (later(relay)) return;
   begin_turn();
   Place* place = this->place(relay.to);
-  const bool taken = place != nullptr && put(*place, std::move(relay.message));
+  const bool taken = place != nullptr && put(*place, std::move(relay.message), Put::moved);
   // Known to be taken, or safe where that is promised: only then does its origin let go of it.
   confirm_when_stored(
       {relay.from, relay.token | (taken ? 1ULL : 0ULL) << 63, Notice::Kind::prepared, false});
@@ -291,11 +282,12 @@ void Shard::handle_cast(Relayed relayed) {
   begin_turn();
   const auto found = under_way_.find(relayed.token);
   if (found != under_way_.end()) {
-    const UnderWay what = found->second;
+    const UnderWay what = std::move(found->second);
     under_way_.erase(found);
     if (!relayed.taken) ++totals_.dropped;
     if (what.stored)
       record({.kind = StoreChange::Kind::settle, .queue = what.queue, .sequence = what.sequence});
+    for (const auto& each : what.confirmations) confirm_when_stored(each);
   }
   end_turn();
 }
@@ -315,19 +307,7 @@ void Shard::arm_timer() {
 }
 
 void Shard::tick() {
-  while (!delayed_.empty() && delayed_.front().at <= now_) {
-    std::ranges::pop_heap(delayed_, later_due);
-    DelayedPublish publish = std::move(delayed_.back());
-    delayed_.pop_back();
-    Place* place = this->place({Destination::Kind::topic, std::move(publish.topic)});
-    if (place == nullptr) {
-      ++totals_.dropped;
-      continue;
-    }
-    if (place->topic == nullptr) place->topic = std::make_unique<Topic>();
-    route(nullptr, place->to.name, *place->topic, publish.message);
-    drop_place_if_unused(*place);
-  }
+  deliver_delayed();
   while (!due_.empty() && due_.front().at <= now_) {
     std::ranges::pop_heap(due_, later_due);
     const Due due = due_.back();
@@ -381,7 +361,7 @@ void Shard::handle_cast(Subscribe subscribe) {
   if (later(subscribe)) return;
   begin_turn();
   Peer& from = peer(subscribe.from);
-  const std::size_t before = changes_.changes.size();
+  const Mark before = mark();
   auto subscriber = std::make_unique<Subscriber>();
   subscriber->peer = &from;
   subscriber->number = subscribe.number;
@@ -430,7 +410,7 @@ void Shard::handle_cast(Prepare request) {
   if (later(request)) return;
   begin_turn();
   Peer& from = peer(request.from);
-  const std::size_t before = changes_.changes.size();
+  const Mark before = mark();
   const std::uint64_t id = request.id;
   const std::uint64_t token = request.token;
   const bool alone = request.parts == 1;
@@ -462,9 +442,13 @@ void Shard::handle_cast(Decide decide) {
       if (decide.commit) {
         const std::uint32_t parts = prepared.parts;
         flush_store();
+        const Mark before = mark();
         commit(*from, std::move(prepared));
         settle_touched();
-        confirmations_.push_back({decide.from, decide.id, Notice::Kind::committed, true});
+        const Confirmation done{decide.from, decide.id, Notice::Kind::committed, true};
+        last_stored_relay_ != before.relay
+            ? under_way_[last_stored_relay_].confirmations.push_back(done)
+            : confirmations_.push_back(done);
         flush_store({decide.from, decide.id}, parts);
       } else {
         abort(*from, std::move(prepared));

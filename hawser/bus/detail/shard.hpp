@@ -36,13 +36,16 @@ struct Place {
   Target target;
   std::string pattern;
   FilterPtr filter;
-  // Confirmations that wait until the queue has room (overflow block).
-  struct Blocked {
-    Pid publisher;
-    std::uint64_t token = 0;
-    bool stored = false;
-  };
-  std::vector<Blocked> blocked;
+  std::vector<std::uint64_t> blocked;  // publishes that wait until the queue has room
+};
+
+/// A publish whose confirmation waits until all that was full when it came has room (`block`).
+struct BlockedPublish {
+  Pid publisher;
+  std::uint64_t token = 0;
+  bool stored = false;
+  bool holds = false;  // its publisher was told to pause
+  std::size_t waits_for = 0;
 };
 
 /// A transaction that waits for its decision.
@@ -60,7 +63,10 @@ struct Prepared {
     MessagePtr message;
   };
   std::vector<Held> held;
-  std::vector<Reserved> reserved;  // one for each message to a queue
+  std::vector<Reserved> reserved;       // one for each message to a queue or durable subscription
+  std::uint32_t retained_messages = 0;  // and of what topics may keep
+  std::uint64_t retained_bytes = 0;
+  std::uint32_t delayed = 0;
   std::vector<Publish> publishes;
   std::vector<Settlement> others;  // of topics' deliveries: they have nothing to be atomic about
   std::uint32_t parts = 1;
@@ -161,15 +167,37 @@ class Shard final : public QueueHost {
   void publish(Peer* from, Place& place, MessagePtr message, std::uint64_t token);
   void publish_to_queue(Peer* from, Place& place, MessagePtr message, std::uint64_t token);
   void publish_to_topic(Peer* from, Place& place, MessagePtr message, std::uint64_t token);
-  /// True when the store has something to keep of it.
-  bool route(const Peer* from, const std::string& name, Topic& topic, const MessagePtr& message);
-  bool put(Place& place, MessagePtr message);
-  void offer(Subscriber& subscriber, const Message& message, std::uint32_t& references);
+  /// Why the topic's message cannot be kept as it asks, or not by a durable subscription that must
+  /// have it; nothing has been done then.
+  std::optional<Error> obstacle(Place& place, const Message& message, std::string_view operation);
+  std::optional<Error> obstacle_at_durables(Place& place, const Message& message,
+                                            std::string_view operation);
+  Error full(const Place& place, std::string_view operation) const;
+  void route(const Peer* from, const std::string& name, Topic& topic, const MessagePtr& message);
+  enum class Put : std::uint8_t {
+    usual,
+    moved,  ///< it is stored elsewhere already: whether the store is behind does not matter
+  };
+  bool put(Place& place, MessagePtr message, Put how = Put::usual);
+  void record_add(Place& place, const MessagePtr& message);
+  void offer(const Peer* from, Subscriber& subscriber, const Message& message,
+             std::uint32_t& references);
   void pump(Subscriber& subscriber);
+  void end_slow();
+  /// The publish of this moment waits for what it has found full.
+  void block(Peer& from, std::uint64_t token, bool stored, bool holds);
+  void unblock(std::vector<std::uint64_t>& waiting);
+
+  // ---- what topics keep (keeping.cpp)
   void retain(Place& place, const MessagePtr& message);
   void forget_retained(Place& place);
+  void apply_retain(Place& place, const MessagePtr& message, Retain what);
   void send_retained(Subscriber& subscriber);
-  void end_slow();
+  void delay(Place& place, MessagePtr message);
+  void deliver_delayed();
+  std::uint64_t keep(Place& place, const MessagePtr& message, std::uint32_t kind);
+  void unkeep(Place& place, std::uint64_t sequence);
+  void restore_topic(RecoveredQueue recovered);
 
   // ---- subscriptions (subscribing.cpp)
   Result<void> join(Peer& from, Subscriber& subscriber);
@@ -183,6 +211,8 @@ class Shard final : public QueueHost {
 
   // ---- transactions (transactions.cpp)
   Result<Prepared> prepare(Peer& from, Prepare& request);
+  std::optional<Error> prepare_topic(Place& place, const Message& message, Prepared& prepared);
+  void unreserve(const Prepared& prepared);
   void commit(Peer& from, Prepared prepared);
   void abort(Peer& from, Prepared prepared);
 
@@ -209,10 +239,17 @@ class Shard final : public QueueHost {
   Error store_behind(std::string operation) const;
   /// Confirms once everything recorded so far is safe.
   void confirm_when_stored(Pid whom, std::uint64_t token);
-  /// The same, if something has been recorded since there were `before` changes; else at once.
-  void confirm_change(std::size_t before, Pid whom, std::uint64_t token);
+  /// How much there was to be stored at a moment of this turn.
+  struct Mark {
+    std::size_t changes = 0;
+    std::uint64_t relay = 0;  // the last dead letter that left for another shard
+  };
+  Mark mark() const noexcept { return {changes_.changes.size(), last_stored_relay_}; }
+  /// The same, if something has been recorded since `before`; else at once.
+  void confirm_change(const Mark& before, Pid whom, std::uint64_t token);
   void flush_store(TransactionKey transaction = {}, std::uint32_t parts = 1);
   void restore(RecoveredQueue recovered);
+  void log_not_restored(const Destination& what, std::string_view why) const;
 
   std::string bus_;
   unsigned number_;
@@ -247,8 +284,12 @@ class Shard final : public QueueHost {
     std::uint64_t order = 0;
     std::string topic;
     MessagePtr message;
+    Retain retain = Retain::none;
+    std::uint64_t sequence = 0;  // in the store; 0: it is not there
   };
+  void push_delayed(DelayedPublish publish);
   std::vector<DelayedPublish> delayed_;  // a heap
+  std::uint32_t delayed_reserved_ = 0;   // by transactions
   std::uint64_t delayed_order_ = 0;
   std::int64_t timer_at_ = 0;
   std::optional<Process::TimerId> timer_;
@@ -256,23 +297,33 @@ class Shard final : public QueueHost {
   // Retained messages, in the order of names.
   std::map<std::string, Place*, std::less<>> retained_;
   std::uint64_t retained_bytes_ = 0;
+  std::uint32_t retained_reserved_ = 0;  // by transactions
+  std::uint64_t retained_reserved_bytes_ = 0;
 
-  // Dead letters on their way to another shard.
-  struct UnderWay {
-    std::uint64_t queue = 0;  // stored id
-    std::uint64_t sequence = 0;
-    bool stored = false;
-  };
-  std::map<std::uint64_t, UnderWay> under_way_;
-  std::uint64_t last_relay_ = 0;
+  // Publishes that wait for room, and what the one of this moment has found full.
+  std::map<std::uint64_t, BlockedPublish> blocked_;
+  std::uint64_t last_blocked_ = 0;
+  std::vector<std::vector<std::uint64_t>*> full_;
 
-  // The store.
   struct Confirmation {
     Pid whom;
     std::uint64_t token = 0;
     Notice::Kind kind = Notice::Kind::committed;
     bool is_notice = false;
   };
+
+  // Dead letters on their way to another shard.
+  struct UnderWay {
+    std::uint64_t queue = 0;  // stored id
+    std::uint64_t sequence = 0;
+    bool stored = false;
+    std::vector<Confirmation> confirmations{};  // of who settled it, and others before it
+  };
+  std::map<std::uint64_t, UnderWay> under_way_;
+  std::uint64_t last_relay_ = 0;
+  std::uint64_t last_stored_relay_ = 0;
+
+  // The store.
   struct InFlight {
     std::uint64_t token = 0;
     std::size_t changes = 0;

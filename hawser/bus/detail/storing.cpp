@@ -33,12 +33,12 @@ void Shard::handle_cast(RecoveredState state) {
 
 void Shard::restore(RecoveredQueue recovered) {
   StoredQueue& definition = recovered.definition;
+  if (definition.destination.kind == Destination::Kind::topic)
+    return restore_topic(std::move(recovered));
   Place* place = this->place(definition.destination);
   if (place == nullptr || place->queue != nullptr) {
-    self().log().error(
-        self().process().label(),
-        fmt::format("{} cannot be taken from the store: {}", bus::describe(definition.destination),
-                    place == nullptr ? too_many_places().detail : "it is there"));
+    log_not_restored(definition.destination,
+                     place == nullptr ? too_many_places().detail : "it is there");
     return;
   }
   Queue& queue = make_queue(*place, definition.options);
@@ -62,8 +62,14 @@ void Shard::restore(RecoveredQueue recovered) {
     patterns_.add(place->pattern, place->target);
   }
   for (auto& message : recovered.messages)
-    queue.restore(std::move(message.message), message.sequence, message.deliveries, now_);
+    queue.restore(std::move(message.message), message.sequence, message.deliveries, message.expires,
+                  now_);
   touch(*place);
+}
+
+void Shard::log_not_restored(const Destination& what, std::string_view why) const {
+  self().log().error(self().process().label(), fmt::format("{} cannot be taken from the store: {}",
+                                                           bus::describe(what), why));
 }
 
 void Shard::define(Place& place) {
@@ -108,8 +114,15 @@ void Shard::confirm_when_stored(Pid whom, std::uint64_t token) {
   if (token != 0) confirm_when_stored(Confirmation{whom, token});
 }
 
-void Shard::confirm_change(std::size_t before, Pid whom, std::uint64_t token) {
-  changes_.changes.size() == before ? answer(whom, token) : confirm_when_stored(whom, token);
+void Shard::confirm_change(const Mark& before, Pid whom, std::uint64_t token) {
+  if (last_stored_relay_ != before.relay) {
+    // It is on disk here until it is on disk there. All that were sent there before are, then.
+    if (token != 0) under_way_[last_stored_relay_].confirmations.push_back({whom, token});
+  } else if (changes_.changes.size() != before.changes) {
+    confirm_when_stored(whom, token);
+  } else {
+    answer(whom, token);
+  }
 }
 
 void Shard::confirm_when_stored(Confirmation confirmation) {

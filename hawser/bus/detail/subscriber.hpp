@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace hawser::bus::detail {
 
@@ -54,6 +55,7 @@ struct Subscriber : TopicTarget {
   Ring<std::uint32_t> sizes{};
   Ring<MessagePtr> waiting{};
   std::uint64_t waiting_bytes = 0;
+  std::vector<std::uint64_t> blocked{};  // publishes that wait until less waits here
 
   // A browser's: where it is, and where it ends.
   std::uint8_t browse_priority = highest_priority;

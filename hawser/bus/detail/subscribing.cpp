@@ -111,6 +111,7 @@ Result<void> Shard::join_durable(Subscriber& subscriber) {
 void Shard::leave(Subscriber& subscriber, std::uint64_t last_seen) {
   if (subscriber.wish.to.kind == Destination::Kind::topic) {
     topic_waiting_bytes_ -= subscriber.waiting_bytes;
+    if (!subscriber.blocked.empty()) unblock(subscriber.blocked);
     if (subscriber.ending) std::erase(slow_, &subscriber);
     if (subscriber.place == nullptr) {
       patterns_.remove(subscriber.wish.to.name, subscriber);
@@ -139,7 +140,7 @@ void Shard::forget(Peer& peer, std::uint64_t number) {
 }
 
 void Shard::settle(Peer& from, const SettleOp& op) {
-  const std::size_t before = changes_.changes.size();
+  const Mark before = mark();
   const auto found = from.subscriptions.find(op.what.subscription);
   if (found != from.subscriptions.end()) {
     Subscriber& subscriber = *found->second;

@@ -87,6 +87,7 @@ void TopicTable::match(std::string_view name, std::vector<TopicTarget*>& out) co
 void TopicTable::refresh(std::string_view name, Topic& topic) const {
   topic.patterned.clear();
   match(name, topic.patterned);
+  std::ranges::partition(topic.patterned, &TopicTarget::durable);
   topic.version = version_;
 }
 

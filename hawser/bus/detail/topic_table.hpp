@@ -19,12 +19,18 @@ namespace hawser::bus::detail {
 /// What is kept of one topic that somebody publishes or subscribes to by name.
 struct Topic {
   std::vector<TopicTarget*> exact;      // in no order that means anything
-  std::vector<TopicTarget*> patterned;  // those of patterns that fit, as of `version`
+  std::vector<TopicTarget*> patterned;  // those of patterns that fit, as of `version`; durable
+                                        // subscriptions come first
   std::uint64_t version = 0;
   MessagePtr retained;
   std::uint64_t in = 0;
   std::uint64_t out = 0;
   std::uint64_t dropped = 0;
+  // In the store: what is retained, and what is to be delivered later.
+  std::uint64_t stored_id = 0;
+  std::uint64_t stored = 0;  // messages
+  std::uint64_t last_sequence = 0;
+  std::uint64_t retained_sequence = 0;  // 0: it is not stored
 };
 
 /// The patterns. Adding or removing one makes every topic look once more when it is next used.
@@ -42,6 +48,13 @@ class TopicTable {
     if (topic.version != version_) refresh(name, topic);
     for (TopicTarget* target : topic.exact) use(*target);
     for (TopicTarget* target : topic.patterned) use(*target);
+  }
+  /// The same of the durable subscriptions alone, until `use` answers false.
+  template <class Use>
+  void for_durables(std::string_view name, Topic& topic, Use&& use) {
+    if (topic.version != version_) refresh(name, topic);
+    for (TopicTarget* target : topic.patterned)
+      if (!target->durable || !use(*target)) return;
   }
   std::size_t count(std::string_view name, Topic& topic) {
     if (topic.version != version_) refresh(name, topic);

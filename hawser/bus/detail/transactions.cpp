@@ -38,24 +38,64 @@ Result<Prepared> Shard::prepare(Peer& from, Prepare& request) {
     ++place->users;
     const std::size_t size = publish.message->size();
     prepared.publishes.push_back({place, std::move(publish.message)});
-    if (place->to.kind != Destination::Kind::queue) continue;
+    const Message& message = *prepared.publishes.back().message;
+    if (place->to.kind != Destination::Kind::queue) {
+      if (auto why = prepare_topic(*place, message, prepared)) return undo(std::move(*why));
+      continue;
+    }
     Queue& queue = this->queue(*place);
-    if (!queue.reserve(1, size))
-      return undo(
-          Error{ErrorKind::overloaded, 0, "commit",
-                fmt::format("{} has no room: it holds {} messages, {} bytes (limits {} and {})",
-                            bus::describe(place->to), queue.messages(), queue.bytes(),
-                            queue.options().messages, queue.options().bytes)});
+    if (!queue.reserve(1, size)) return undo(full(*place, "commit"));
     prepared.reserved.push_back({queue.number(), size});
-    if (stores(queue, *prepared.publishes.back().message) && store_is_behind())
-      return undo(store_behind("commit"));
+    if (stores(queue, message) && store_is_behind()) return undo(store_behind("commit"));
   }
   return prepared;
 }
 
-void Shard::commit(Peer& from, Prepared prepared) {
+/// Room in what topics keep, and in the durable subscriptions that must have it.
+std::optional<Error> Shard::prepare_topic(Place& place, const Message& message,
+                                          Prepared& prepared) {
+  if (place.topic == nullptr) place.topic = std::make_unique<Topic>();
+  if (auto why = obstacle(place, message, "commit")) return why;
+  const std::size_t size = message.size();
+  if (message.retain() == Retain::set) {
+    ++prepared.retained_messages;
+    ++retained_reserved_;
+    prepared.retained_bytes += size;
+    retained_reserved_bytes_ += size;
+  }
+  if (message.deliver_at() > now_) {
+    ++prepared.delayed;
+    ++delayed_reserved_;
+    return std::nullopt;
+  }
+  std::optional<Error> why;
+  patterns_.for_durables(place.to.name, *place.topic, [&](TopicTarget& target) {
+    Place& durable = *static_cast<Place::Target&>(target).place;
+    if (durable.filter != nullptr && !durable.filter->accepts(message)) return true;
+    if (!durable.queue->reserve(1, size)) {
+      // One that lets something go may not have so much room in itself; it stops nobody.
+      if (durable.queue->room(size) == Queue::Room::no) why = full(durable, "commit");
+      return !why;
+    }
+    prepared.reserved.push_back({durable.queue->number(), size});
+    return true;
+  });
+  return why;
+}
+
+void Shard::unreserve(const Prepared& prepared) {
+  retained_reserved_ -= prepared.retained_messages;
+  retained_reserved_bytes_ -= prepared.retained_bytes;
+  delayed_reserved_ -= prepared.delayed;
   for (const auto& reserved : prepared.reserved)
-    if (Place* place = by_number(reserved.queue)) place->queue->unreserve(1, reserved.bytes);
+    if (Place* place = by_number(reserved.queue)) {
+      place->queue->unreserve(1, reserved.bytes);
+      touch(*place);
+    }
+}
+
+void Shard::commit(Peer& from, Prepared prepared) {
+  unreserve(prepared);
   for (auto& held : prepared.held) {
     Place* place = by_number(held.queue);
     if (place == nullptr) continue;  // removed meanwhile, with all that was in it
@@ -76,11 +116,7 @@ void Shard::commit(Peer& from, Prepared prepared) {
 }
 
 void Shard::abort(Peer& from, Prepared prepared) {
-  for (const auto& reserved : prepared.reserved)
-    if (Place* place = by_number(reserved.queue)) {
-      place->queue->unreserve(1, reserved.bytes);
-      touch(*place);
-    }
+  unreserve(prepared);
   for (auto& held : prepared.held) {
     Place* place = by_number(held.queue);
     if (place == nullptr) continue;

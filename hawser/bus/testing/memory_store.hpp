@@ -18,6 +18,7 @@ namespace hawser::bus::testing {
 struct MemoryDisk {
   struct Row {
     std::uint32_t deliveries = 0;
+    std::int64_t expires = 0;
     MessagePtr message;
   };
   std::map<std::uint64_t, StoredQueue> queues;
@@ -40,7 +41,7 @@ class MemoryStore final : public Store {
       RecoveredQueue& each = recovered.queues.emplace_back();
       each.definition = queue;
       for (const auto& [sequence, row] : disk_.messages[id])
-        each.messages.push_back({sequence, row.deliveries, row.message});
+        each.messages.push_back({sequence, row.deliveries, row.expires, row.message});
     }
     return recovered;
   }
@@ -67,7 +68,9 @@ class MemoryStore final : public Store {
         break;
       case StoreChange::Kind::add:
         if (!disk_.queues.contains(change.queue)) disk_.faults.emplace_back("add: no queue");
-        if (!rows.try_emplace(change.sequence, change.deliveries, change.message).second)
+        if (!rows.try_emplace(change.sequence,
+                              MemoryDisk::Row{change.deliveries, change.expires, change.message})
+                 .second)
           disk_.faults.emplace_back("add: sequence in use");
         break;
       case StoreChange::Kind::settle:

@@ -15,7 +15,7 @@ Result<Recovered> SimulatedStore::load(const std::function<bool(const Destinatio
     RecoveredQueue& into = recovered.queues.emplace_back();
     into.definition = queue.definition;
     for (const auto& [sequence, kept] : queue.messages)
-      into.messages.push_back({sequence, kept.deliveries, kept.message});
+      into.messages.push_back({sequence, kept.deliveries, kept.expires, kept.message});
   }
   return recovered;
 }
@@ -60,7 +60,7 @@ void SimulatedStore::apply(const StoreChange& change) {
       break;
     case StoreChange::Kind::add:
       if (!change.message) fault("a message that is none");
-      messages[change.sequence] = {change.deliveries, change.message};
+      messages[change.sequence] = {change.deliveries, change.expires, change.message};
       break;
     case StoreChange::Kind::settle:
       messages.erase(change.sequence);

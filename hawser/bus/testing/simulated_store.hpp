@@ -22,6 +22,7 @@ class SimulatedStore final : public Store {
  public:
   struct Kept {
     std::uint32_t deliveries = 0;
+    std::int64_t expires = 0;
     MessagePtr message{};
   };
   struct Queue {

@@ -38,6 +38,7 @@ inline StoreChange add_change(std::uint64_t queue, std::uint64_t sequence, Messa
   change.queue = queue;
   change.sequence = sequence;
   change.deliveries = deliveries;
+  change.expires = message->expires();
   change.message = std::move(message);
   return change;
 }

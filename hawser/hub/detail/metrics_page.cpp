@@ -167,12 +167,70 @@ void add_buses(Page& page, const std::vector<BusFigures>& buses) {
       &B::delivered);
   add(MetricType::Counter, "hawser_bus_dropped_total", "Messages dropped at a limit", &B::dropped);
   add(MetricType::Counter, "hawser_bus_refused_total", "Requests refused at a limit", &B::refused);
+  add(MetricType::Counter, "hawser_bus_settled_total", "Deliveries accepted", &B::settled);
+  add(MetricType::Counter, "hawser_bus_redelivered_total", "Deliveries that were not the first",
+      &B::redelivered);
+  add(MetricType::Counter, "hawser_bus_expired_total", "Messages too old to be delivered",
+      &B::expired);
+  add(MetricType::Counter, "hawser_bus_dead_lettered_total", "Messages moved to dead letters",
+      &B::dead_lettered);
+  add(MetricType::Gauge, "hawser_bus_unsettled_messages", "Messages given out and not settled",
+      &B::unsettled_messages);
   add(MetricType::Gauge, "hawser_bus_topics", "Topics", &B::topics);
   add(MetricType::Gauge, "hawser_bus_queues", "Queues", &B::queues);
   add(MetricType::Gauge, "hawser_bus_subscriptions", "Subscriptions", &B::subscriptions);
   add(MetricType::Gauge, "hawser_bus_waiting_messages", "Messages that wait", &B::waiting_messages);
   add(MetricType::Gauge, "hawser_bus_waiting_bytes", "Bytes of messages that wait",
       &B::waiting_bytes);
+}
+
+std::string_view kind_word(bus::Destination::Kind kind) {
+  switch (kind) {
+    case bus::Destination::Kind::topic:
+      return "topic";
+    case bus::Destination::Kind::queue:
+      return "queue";
+    default:
+      return "subscription";
+  }
+}
+
+void add_destinations(Page& page, const std::vector<BusFigures>& buses) {
+  using D = bus::DestinationStatistics;
+  const auto add = [&](MetricType type, const char* name, const char* help, auto value) {
+    MetricFamily& family = page.family(std::string("hawser_destination_") + name, help, type);
+    for (const BusFigures& each : buses)
+      for (const D& one : each.destinations)
+        Page::add(family,
+                  {{"bus", each.name},
+                   {"kind", std::string(kind_word(one.destination.kind))},
+                   {"name", one.destination.name}},
+                  static_cast<double>(value(one)));
+  };
+  const auto none = [](const BusFigures& each) { return each.destinations.empty(); };
+  if (std::ranges::all_of(buses, none)) return;
+  const auto counter = [&](const char* name, const char* help, auto value) {
+    add(MetricType::Counter, name, help, value);
+  };
+  const auto gauge = [&](const char* name, const char* help, auto value) {
+    add(MetricType::Gauge, name, help, value);
+  };
+  counter("in_total", "Messages put in", [](const D& d) { return d.in; });
+  counter("out_total", "Deliveries made", [](const D& d) { return d.out; });
+  counter("settled_total", "Deliveries accepted", [](const D& d) { return d.settled; });
+  counter("redelivered_total", "Deliveries that were not the first",
+          [](const D& d) { return d.redelivered; });
+  counter("dropped_total", "Messages dropped by a limit", [](const D& d) { return d.dropped; });
+  counter("expired_total", "Messages too old to be delivered",
+          [](const D& d) { return d.expired; });
+  counter("dead_lettered_total", "Messages moved to dead letters",
+          [](const D& d) { return d.dead_lettered; });
+  gauge("messages", "Kept, those given out included", [](const D& d) { return d.messages; });
+  gauge("bytes", "The same in bytes", [](const D& d) { return d.bytes; });
+  gauge("unsettled", "Given out and not settled", [](const D& d) { return d.unsettled; });
+  gauge("consumers", "Subscribers of exactly this", [](const D& d) { return d.consumers; });
+  gauge("oldest_seconds", "How long the oldest message has been here",
+        [](const D& d) { return seconds(d.oldest); });
 }
 
 }  // namespace
@@ -227,6 +285,7 @@ std::string metrics_page(const Figures& figures, const EventMetrics& events,
   add_schedulers(page, figures);
   add_servers(page, figures.servers);
   add_buses(page, figures.buses);
+  add_destinations(page, figures.buses);
   page.take(events.families_->registry.Collect());
   return page.text();
 }

@@ -105,6 +105,8 @@ class BrokerPeer : public BrokerSession::Port {
     if (answer_login) session.logged_in(*answer_login);
   }
   std::int64_t wall_ms() override { return wall; }
+  std::string secret() override { return "secret" + std::to_string(++secrets); }
+  void told_error(std::string_view message) override { errors.emplace_back(message); }
   bus::Sender sender(const bus::Destination& to) override {
     senders.push_back(to);
     return {static_cast<std::uint32_t>(senders.size() - 1), generation};
@@ -158,6 +160,8 @@ class BrokerPeer : public BrokerSession::Port {
   };
   Instant now{1h};
   std::int64_t wall = 1'000'000;
+  int secrets = 0;
+  std::vector<std::string> errors;
   SessionOptions options;
   std::string out;
   bool room = true;
