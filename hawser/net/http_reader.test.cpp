@@ -22,7 +22,9 @@ HttpReader read(Of kind, const std::string& text, bool ends = false, HttpLimits 
     if (ends) other.end();
     EXPECT_EQ(other.state(), whole.state()) << text;
     EXPECT_EQ(other.fault_status(), whole.fault_status()) << text;
-    if (whole.state() == State::done) EXPECT_EQ(other.body(), whole.body());
+    if (whole.state() == State::done) {
+      EXPECT_EQ(other.body(), whole.body());
+    }
   };
   HttpReader bytes(kind, limits);
   for (const char c : text) bytes.put(BytesView(&c, 1));
