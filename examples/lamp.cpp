@@ -20,7 +20,10 @@ struct Lamp {
 
 int main(int count, char** words) {
   noam::LemmaOptions options{.guest = "lamp", .room = "lab", .hears = {"light"}};
-  if (count > 1) options.discover = {Address::parse(words[1]).value()};  // 192.0.2.7:1030
+  if (count > 1) {  // 192.0.2.7:1030
+    options.discover = {Address::parse(words[1]).value()};
+    options.broadcast = false;
+  }
   System system;
   system.start(noam::lemma<Lamp>("lamp", options));
   return system.run();

@@ -21,7 +21,10 @@ struct Sensor {
 
 int main(int count, char** words) {
   noam::LemmaOptions options{.guest = "sensor", .room = "lab", .speaks = {"temperature"}};
-  if (count > 1) options.discover = {Address::parse(words[1]).value()};  // 192.0.2.7:1030
+  if (count > 1) {  // 192.0.2.7:1030
+    options.discover = {Address::parse(words[1]).value()};
+    options.broadcast = false;
+  }
   System system;
   system.start(noam::lemma<Sensor>("sensor", options));
   return system.run();

@@ -227,7 +227,7 @@ class Beats final : private Lemmas {
     std::uint64_t sent = 0;
     // Those that are registered beat while the others come, or the host would drop them.
     const auto send_due = [&]() -> Result<void> {
-      for (; due <= now(); due += gap, ++sent) {
+      for (; due <= now(); due = due + gap, ++sent) {
         const std::size_t index = sent % plan_.connections;
         if (index >= out_.size()) continue;
         const std::string& frame = frames[index];

@@ -62,7 +62,12 @@ class ClockEngine final : public Engine {
                                   DatagramEvents&) override {
     return none();
   }
-  Result<void> send_datagram(SocketId, const Address&, BytesView) override { return none(); }
+  Result<void> send_datagram(SocketId, const Address&, BytesView, std::uint32_t) override {
+    return none();
+  }
+  Result<void> join_group(SocketId, const Address&, std::uint32_t) override { return none(); }
+  Result<std::vector<NetworkInterface>> interfaces() override { return none(); }
+  Result<SocketId> watch_interfaces(DatagramEvents&) override { return none(); }
   void resolve(std::string, std::uint16_t, ResolveDone) override {}
   void run_blocking(std::move_only_function<void()>, std::move_only_function<void()>) override {}
 

@@ -10,7 +10,12 @@
 namespace hawser::noam {
 
 class RelayedEvent {
+  struct Key {
+    explicit Key() = default;
+  };
+
  public:
+  explicit RelayedEvent(Key) {}  ///< for make() alone
   /// Of a checked event; what its publisher wrote beside the four fields is left behind. With
   /// `sender_name` that stands there instead. Nothing when it no longer fits a frame.
   static std::shared_ptr<const RelayedEvent> make(const EventView& event, bool ascii,
@@ -27,7 +32,6 @@ class RelayedEvent {
   BytesView message() const noexcept { return framed_.view().substr(6); }
 
  private:
-  RelayedEvent() = default;
   std::string sender_;
   std::string topic_;
   Payload framed_;

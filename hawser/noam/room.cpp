@@ -190,9 +190,7 @@ void Room::event(Pid id, const std::shared_ptr<const RelayedEvent>& event, Now n
   }
   player->last_activity = now.clock;
   player->last_activity_time = now.wall;
-  if (std::ranges::find(player->plays, event->topic()) == player->plays.end() &&
-      player->plays.size() < options_->messages.topics)
-    player->plays.push_back(event->topic());
+  note_play(*player, event->topic());
   if (event->sender() == player->name || options_->policy.sender == SenderCheck::force) {
     if (event->sender() == player->name) {
       relay(event, now);
@@ -213,6 +211,15 @@ void Room::event(Pid id, const std::shared_ptr<const RelayedEvent>& event, Now n
     return;
   }
   relay(event, now);
+}
+
+/// What it plays is shown to the operator. Most play the same again and again.
+void Room::note_play(Player& player, const std::string& topic) {
+  std::vector<std::string>& plays = player.plays;
+  if (player.last_play < plays.size() && plays[player.last_play] == topic) return;
+  const auto known = std::ranges::find(plays, topic);
+  player.last_play = static_cast<std::size_t>(known - plays.begin());
+  if (known == plays.end() && plays.size() < options_->messages.topics) plays.push_back(topic);
 }
 
 void Room::relay(const std::shared_ptr<const RelayedEvent>& event, Now now) {

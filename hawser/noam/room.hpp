@@ -40,6 +40,7 @@ struct Player {
   std::string version;
   std::vector<std::string> hears;
   std::vector<std::string> plays;
+  std::size_t last_play = 0;  ///< where in `plays` its last event stood
   Address peer;
   Duration heartbeat{};
   bool heartbeat_ack = false;
@@ -194,6 +195,7 @@ class Room {
   /// All of it goes.
   void drop(Pid id, const Reason& why, Now now);
   void drop_everybody(const Reason& why, Now now);
+  void note_play(Player& player, const std::string& topic);
   void relay(const std::shared_ptr<const RelayedEvent>& event, Now now);
   void remember_value(const std::shared_ptr<const RelayedEvent>& event, Now now);
   void lemmas_changed(Now now);

@@ -84,7 +84,7 @@ struct WebMessage {
 class BareWebSocket {
  public:
   enum class Role : unsigned char { client, server };
-  BareWebSocket(std::unique_ptr<Wire> wire, Role role) : wire(std::move(wire)), role_(role) {}
+  BareWebSocket(std::unique_ptr<Wire> over, Role role) : wire(std::move(over)), role_(role) {}
 
   void request(const std::string& path) {
     wire->send("GET " + path +
