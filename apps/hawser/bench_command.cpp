@@ -15,6 +15,8 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hawser::app {
@@ -25,8 +27,13 @@ struct BenchOptions {
   unsigned connections = 64;
   unsigned depth = 1;
   bool own_load = false;
+  std::string tls_certificate{};
+  std::string tls_key{};
+  bool websocket = false;
   std::vector<std::string> scenarios{};
   std::vector<std::string> servers{};
+  std::vector<std::string> websocket_servers{};
+  std::vector<std::string> floors{};
   std::vector<std::string> only{};
   std::string folder{};
   std::string json{};
@@ -39,18 +46,28 @@ std::string path_of_this_program() {
   return {path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
 }
 
-/// This program with each engine: one scheduler, as the bare loops have one thread.
-std::vector<bench::ServerSpec> own_servers() {
-  std::vector<bench::ServerSpec> servers;
+/// This program with each engine: one scheduler, as the bare loops have one thread. `more` is added
+/// to the command and `suffix` to the name.
+void add_own_servers(std::vector<bench::ServerSpec>& servers, bench::Wire wire,
+                     std::string_view suffix, std::string_view more) {
   for (const char* engine : {"uring", "epoll"}) {
-    servers.push_back({fmt::format("hawser {}", engine),
+    servers.push_back({fmt::format("hawser {}{}", engine, suffix),
                        fmt::format("HAWSER_ENGINE={} \"{}\" serve echo --listen 127.0.0.1:0 "
-                                   "--length-bytes 2 --schedulers 1 --max-connections 100000 "
-                                   "--log-level error",
-                                   engine, path_of_this_program()),
-                       false});
+                                   "--schedulers 1 --max-connections 100000 --log-level error{}",
+                                   engine, path_of_this_program(), more),
+                       false, wire});
   }
-  return servers;
+}
+
+/// "NAME=COMMAND"s; answers the one that is none, or "".
+std::string add_given(std::vector<bench::ServerSpec>& servers,
+                      const std::vector<std::string>& given, bench::Wire wire) {
+  for (const std::string& text : given) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) return text;
+    servers.push_back({text.substr(0, equals), text.substr(equals + 1), false, wire});
+  }
+  return {};
 }
 
 /// Words into servers and scenarios; answers what is wrong, or "".
@@ -60,24 +77,41 @@ std::string complete(BenchOptions& options) {
     const std::string self = path_of_this_program();
     options.folder = self.substr(0, self.rfind('/')) + "/bench/servers";
   }
-  plan.servers = own_servers();
-  for (auto& server : bench::servers_in(options.folder)) plan.servers.push_back(std::move(server));
-  for (const std::string& text : options.servers) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return fmt::format("--server: '{}' is not NAME=COMMAND", text);
-    plan.servers.push_back({text.substr(0, equals), text.substr(equals + 1), false});
-  }
-  for (const std::string& name : options.only) {
-    if (std::ranges::find(plan.servers, name, &bench::ServerSpec::name) == plan.servers.end())
-      return fmt::format("--only: no server is named '{}'", name);
-  }
+  const bool tls = !options.tls_certificate.empty();
+  if (tls != !options.tls_key.empty()) return "--tls-certificate and --tls-key belong together";
+  const bench::Wire wire = tls ? bench::Wire::tls : bench::Wire::plain;
+  const std::string files = fmt::format(" --tls-certificate \"{}\" --tls-key \"{}\"",
+                                        options.tls_certificate, options.tls_key);
+  add_own_servers(plan.servers, wire, "", " --length-bytes 2" + (tls ? files : ""));
+  if (options.websocket)
+    add_own_servers(plan.servers, bench::Wire::websocket, " websocket", " --websocket /");
+  for (auto& server :
+       tls ? bench::tls_servers_in(options.folder) : bench::servers_in(options.folder))
+    plan.servers.push_back(std::move(server));
+  if (const auto wrong = add_given(plan.servers, options.servers, wire); !wrong.empty())
+    return fmt::format("--server: '{}' is not NAME=COMMAND", wrong);
+  if (const auto wrong = add_given(plan.servers, options.websocket_servers, bench::Wire::websocket);
+      !wrong.empty())
+    return fmt::format("--websocket-server: '{}' is not NAME=COMMAND", wrong);
+  for (const auto& [option, names] :
+       {std::pair("--only", &options.only), std::pair("--floor", &options.floors)})
+    for (const std::string& name : *names)
+      if (std::ranges::find(plan.servers, name, &bench::ServerSpec::name) == plan.servers.end())
+        return fmt::format("{}: no server is named '{}'", option, name);
+  const auto among = [](const std::vector<std::string>& names, const bench::ServerSpec& server) {
+    return std::ranges::find(names, server.name) != names.end();
+  };
   if (!options.only.empty()) {
-    std::erase_if(plan.servers, [&](const bench::ServerSpec& server) {
-      return std::ranges::find(options.only, server.name) == options.only.end();
-    });
+    std::erase_if(plan.servers,
+                  [&](const bench::ServerSpec& server) { return !among(options.only, server); });
   }
+  if (!options.floors.empty())
+    for (auto& server : plan.servers) server.floor = among(options.floors, server);
   if (options.own_load || !options.scenarios.empty()) plan.scenarios.clear();
+  if (tls) {  // the load of idle connections speaks plain only
+    std::erase_if(plan.scenarios,
+                  [](const bench::Scenario& each) { return each.load == bench::Load::idle; });
+  }
   for (const std::string& name : options.scenarios) {
     const auto known = bench::known_scenarios();
     const auto found = std::ranges::find(known, name, &bench::Scenario::name);
@@ -208,7 +242,10 @@ void add_bench_command(CLI::App& app, const Chosen& chosen) {
       "  hawser bench echo --scenario 64x1 --rounds 3\n"
       "  hawser bench echo --connections 1000 --depth 4 --payload 100 --json all.json --svg "
       "plot.svg\n"
-      "  hawser bench echo --only 'hawser uring' --only 'bare io_uring'\n");
+      "  hawser bench echo --only 'hawser uring' --only 'bare io_uring'\n"
+      "  hawser bench echo --tls-certificate chain.pem --tls-key key.pem --scenario 64x1\n"
+      "  hawser bench echo --websocket --only 'hawser uring' --only 'hawser uring websocket' \\\n"
+      "    --floor 'hawser uring'\n");
   const auto options = std::make_shared<BenchOptions>();
   const auto table = std::make_shared<OptionTable>(*command);
   bench::EchoPlan& plan = options->plan;
@@ -221,7 +258,7 @@ void add_bench_command(CLI::App& app, const Chosen& chosen) {
                     "a load of so many connections, instead of the usual ones");
   table->add_number("depth", options->depth, 1, 100'000, "packets in flight on each of them");
   names("--scenario", options->scenarios,
-        "64x1, 1000x1, 64x16, idle or accept-close; may be repeated", "NAME");
+        "64x1, 1000x1, 64x16, 15000x1, idle, burst or accept-close; may be repeated", "NAME");
   table->add_number("payload", plan.payload, std::size_t{0}, std::size_t{65535},
                     "bytes in a packet");
   table->add_number("rounds", plan.rounds, 1, 1000, "measurements of each server");
@@ -232,7 +269,17 @@ void add_bench_command(CLI::App& app, const Chosen& chosen) {
   table->begin_group("The servers");
   names("--server", options->servers, "a further one, which prints a ready line; may be repeated",
         "NAME=COMMAND");
+  names("--websocket-server", options->websocket_servers,
+        "one that speaks WebSocket at /; may be repeated", "NAME=COMMAND");
   names("--only", options->only, "only this one; may be repeated", "NAME");
+  names("--floor", options->floors,
+        "ratios are to the cheapest of these, not of the bare loops; may be repeated", "NAME");
+  command->add_flag("--websocket", options->websocket, "this program over WebSocket, too");
+  command
+      ->add_option("--tls-certificate", options->tls_certificate,
+                   "all over TLS: what this program shows, and nobody verifies")
+      ->type_name("FILE");
+  command->add_option("--tls-key", options->tls_key, "its key")->type_name("FILE");
   command->add_option("--servers", options->folder, "folder of those to compare with")
       ->type_name("FOLDER");
   command->add_option("--json", options->json, "where all figures go")->type_name("FILE");

@@ -52,7 +52,7 @@ TEST_P(EngineConformance, OneByteAtATime) {
   there.close();
 }
 
-TEST_P(EngineConformance, ManyWritesOfOneTurnLeaveInFewOperations) {
+TEST_P(EngineConformance, Tcp_E_46_ManyWritesOfOneTurnLeaveInFewOperations) {
   Recorder here, there;
   connect_pair(here, there);
   std::string all;

@@ -283,7 +283,7 @@ TEST_P(EngineConformance, StaleIdsAreHarmlessInEveryCall) {
   here.close();
 }
 
-TEST_P(EngineConformance, CallsForAnotherKindOfSocketAreHarmless) {
+TEST_P(EngineConformance, Tcp_CB_13_CallsForAnotherKindOfSocketAreHarmless) {
   Acceptor acceptor;
   listen(acceptor);
   EXPECT_EQ(server().outgoing(acceptor.id), nullptr);
@@ -300,7 +300,7 @@ TEST_P(EngineConformance, CallsForAnotherKindOfSocketAreHarmless) {
   acceptor.close();
 }
 
-TEST_P(EngineConformance, AReusedDescriptorHearsNothingOfItsFormerLife) {
+TEST_P(EngineConformance, Tcp_C_21_CB_04_AReusedDescriptorHearsNothingOfItsFormerLife) {
   // The kernel gives the lowest free number to the next socket: the new one gets the old one's.
   Acceptor acceptor;
   listen(acceptor);

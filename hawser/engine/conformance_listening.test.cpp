@@ -126,7 +126,7 @@ TEST_P(EngineConformance, ConnectFromAGivenLocalAddress) {
   acceptor.close();
 }
 
-TEST_P(EngineConformance, ReleaseAndAdoptOnTheSameAndOnAnotherEngine) {
+TEST_P(EngineConformance, Tcp_E_65_ReleaseAndAdoptOnTheSameAndOnAnotherEngine) {
   Recorder here, there;
   connect_pair(here, there);
   here.pause();
@@ -255,7 +255,7 @@ TEST_P(RealEngineConformance, UnixSocketsWithFileAndAbstract) {
   }
 }
 
-TEST_P(RealEngineConformance, AStaleUnixFileIsReplacedAndALivingOneIsNot) {
+TEST_P(RealEngineConformance, Tcp_R_23_AStaleUnixFileIsReplacedAndALivingOneIsNot) {
   const Address address = Address::unix_path(world->unix_path());
   Acceptor living, second;
   listen_on(living, address);

@@ -283,7 +283,7 @@ TEST_P(RealEngineConformance, SendingSocketsIsRefusedWhereItCannotBeDone) {
 // ---- who is there
 // --------------------------------------------------------------------------------
 
-TEST_P(EngineConformance, AUnixPeerIsKnownByItsCredentials) {
+TEST_P(EngineConformance, Tcp_R_23_AUnixPeerIsKnownByItsCredentials) {
   const PeerCredentials expected = world->credentials();
   Acceptor acceptor;
   listen_on(acceptor, Address::unix_path(world->unix_path()));

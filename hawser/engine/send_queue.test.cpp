@@ -56,7 +56,7 @@ TEST(SendQueue, RunsSmallWritesTogether) {
   EXPECT_EQ(vectors[0].iov_len, 200U);
 }
 
-TEST(SendQueue, SendsLongPayloadsFromWhereTheyLie) {
+TEST(SendQueue, Tcp_C_19_SendsLongPayloadsFromWhereTheyLie) {
   SendPool pool;
   SendQueue queue(pool);
   const Payload payload(pattern(SendQueue::reference_threshold, 'a'));

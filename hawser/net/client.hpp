@@ -27,12 +27,14 @@
 
 namespace hawser {
 
+/// What a client's handler may have beside what a connection's may (see above).
 template <class H>
 concept HasConnect = requires(H& handler) { handler.handle_connect(); };
 template <class H>
 concept HasState =
     requires(H& handler, const ClientChange& change) { handler.handle_state(change); };
 
+/// A Client with its handler H, made by `make()`; see start_client().
 template <class H, class Make>
 class ClientProcess final : public HandlerConnection<H, Make, Client> {
   using Base = HandlerConnection<H, Make, Client>;

@@ -2,6 +2,8 @@
 #include <hawser/net/client.hpp>
 
 #include <hawser/net/testing/net_world.hpp>
+#include <hawser/net/trace_points.hpp>
+#include <hawser/process/telemetry.hpp>
 
 namespace hawser::testing {
 namespace {
@@ -41,71 +43,6 @@ class Feed {
   std::string hello_;
 };
 
-/// A server's side without any framework: accepts, keeps what came, can close.
-class BareServer final : public AcceptEvents {
- public:
-  class One final : public StreamEvents {
-   public:
-    explicit One(Engine& engine) : engine_(engine) {}
-    ~One() { close(); }
-    void on_received(BytesView bytes) override { received += bytes; }
-    void on_end_of_stream() override { ended = true; }
-    void on_failed(const Error&) override { ended = true; }
-    void send(BytesView bytes) {
-      if (SendQueue* queue = engine_.outgoing(id)) queue->append(bytes);
-      engine_.wake();
-    }
-    void close(CloseMode mode = CloseMode::immediate) {
-      if (id) engine_.close(std::exchange(id, {}), mode, Instant::never());
-      engine_.wake();
-    }
-    std::string received;
-    bool ended = false;
-    SocketId id;
-
-   private:
-    Engine& engine_;
-  };
-
-  BareServer(Engine& engine, Address address) : engine_(engine), address_(std::move(address)) {
-    open();
-  }
-  ~BareServer() { shut(); }
-  void open() {
-    auto listening = engine_.listen(address_, {}, *this);
-    if (!listening) throw std::runtime_error(listening.error().text());
-    id_ = listening->id;
-    address_ = listening->bound;
-    engine_.wake();
-  }
-  void shut() {
-    if (id_) engine_.close_now(std::exchange(id_, {}));
-    engine_.wake();
-  }
-  const Address& address() const { return address_; }
-  std::vector<std::unique_ptr<One>> accepted;
-  bool reads = true;
-  std::size_t open_now() const {
-    return static_cast<std::size_t>(std::count_if(
-        accepted.begin(), accepted.end(), [](const auto& one) { return one->id && !one->ended; }));
-  }
-
- private:
-  void on_accepted(NativeSocket socket) override {
-    auto one = std::make_unique<One>(engine_);
-    auto id = engine_.adopt(std::move(socket), *one);
-    if (!id) return;
-    one->id = *id;
-    if (reads) engine_.resume_receiving(*id);
-    accepted.push_back(std::move(one));
-  }
-  void on_accept_failed(const Error&, bool) override {}
-
-  Engine& engine_;
-  Address address_;
-  SocketId id_;
-};
-
 class ClientTest : public ::testing::Test {
  protected:
   explicit ClientTest()
@@ -127,18 +64,18 @@ class ClientTest : public ::testing::Test {
   }
 
   NetWorld world;
-  BareServer server;
+  BareListener<> server;
 };
 
 TEST_F(ClientTest, Tcp_E_09_ItConnectsAndPacketsGoBothWays) {
   start({}, "hello");
   ASSERT_TRUE(connected());
-  ASSERT_TRUE(world.until([&] { return !server.accepted.empty(); }));
-  server.accepted[0]->send(framed("one") + framed("two"));
+  ASSERT_TRUE(world.until([&] { return !server.links.empty(); }));
+  server.links[0]->send(framed("one") + framed("two"));
   EXPECT_TRUE(world.until([&] { return world.events.count("packet two") == 1; }));
   feed().cast(std::string("three"));
   EXPECT_TRUE(world.until([&] {
-    return unframed(server.accepted[0]->received) == std::vector<std::string>{"hello", "three"};
+    return unframed(server.links[0]->received) == std::vector<std::string>{"hello", "three"};
   }));
   EXPECT_EQ(world.events.all.front(), "init");
   EXPECT_EQ(status().state, ClientState::connected);
@@ -149,8 +86,8 @@ TEST_F(ClientTest, ALostConnectionIsMadeAgainWithTheSameHandler) {
   start();
   for (std::size_t times = 1; times <= 5; ++times) {
     ASSERT_TRUE(connected(times)) << times;
-    ASSERT_TRUE(world.until([&] { return server.accepted.size() == times; }));
-    server.accepted.back()->close(times % 2 == 0 ? CloseMode::reset : CloseMode::immediate);
+    ASSERT_TRUE(world.until([&] { return server.links.size() == times; }));
+    server.links.back()->close(times % 2 == 0 ? CloseMode::reset : CloseMode::immediate);
     ASSERT_TRUE(world.until([&] { return world.events.starting_with("lost ") == times; })) << times;
   }
   ASSERT_TRUE(connected(6));
@@ -159,7 +96,7 @@ TEST_F(ClientTest, ALostConnectionIsMadeAgainWithTheSameHandler) {
   EXPECT_EQ(status().losses, 5U);
 }
 
-TEST_F(ClientTest, WhatIsSentWhileAwayWaitsAndLeavesInOrderBehindWhatConnectSends) {
+TEST_F(ClientTest, Tcp_E_12_WhatIsSentWhileAwayWaitsAndLeavesInOrderBehindWhatConnectSends) {
   server.shut();
   start({}, "hello");
   ASSERT_TRUE(world.until([&] { return world.events.count("state waiting") == 2; }));
@@ -169,13 +106,13 @@ TEST_F(ClientTest, WhatIsSentWhileAwayWaitsAndLeavesInOrderBehindWhatConnectSend
   EXPECT_EQ(status().waiting_packets, 4U);
   server.open();
   ASSERT_TRUE(world.until([&] {
-    return !server.accepted.empty() && unframed(server.accepted[0]->received) ==
-                                           std::vector<std::string>{"hello", "a", "b", "c", "d"};
+    return !server.links.empty() && unframed(server.links[0]->received) ==
+                                        std::vector<std::string>{"hello", "a", "b", "c", "d"};
   }));
   EXPECT_EQ(status().waiting_packets, 0U);
 }
 
-TEST_F(ClientTest, AFullQueueRefusesByDefaultAndDropsTheOldestIfAsked) {
+TEST_F(ClientTest, Tcp_E_12_AFullQueueRefusesByDefaultAndDropsTheOldestIfAsked) {
   server.shut();
   ClientOptions options;
   options.queue_packets = 2;
@@ -199,8 +136,8 @@ TEST_F(ClientTest, AFullQueueRefusesByDefaultAndDropsTheOldestIfAsked) {
   EXPECT_TRUE(offer("c"));
   server.open();
   ASSERT_TRUE(world.until([&] {
-    return !server.accepted.empty() &&
-           unframed(server.accepted[0]->received) == std::vector<std::string>{"b", "c"};
+    return !server.links.empty() &&
+           unframed(server.links[0]->received) == std::vector<std::string>{"b", "c"};
   }));
 }
 
@@ -224,10 +161,10 @@ TEST_F(ClientTest, Tcp_E_11_AWriteIsAnsweredWhenItHasLeftAlsoAfterAWaitInTheQueu
   ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
   EXPECT_TRUE(**answer);
   ASSERT_TRUE(world.until(
-      [&] { return !server.accepted.empty() && server.accepted[0]->received == framed("late"); }));
+      [&] { return !server.links.empty() && server.links[0]->received == framed("late"); }));
 }
 
-TEST_F(ClientTest, AWriteThatHadNotLeftWhenTheConnectionWasLostIsAnError) {
+TEST_F(ClientTest, Tcp_E_11_AWriteThatHadNotLeftWhenTheConnectionWasLostIsAnError) {
   server.reads = false;
   start();
   ASSERT_TRUE(connected());
@@ -245,7 +182,7 @@ TEST_F(ClientTest, AWriteThatHadNotLeftWhenTheConnectionWasLostIsAnError) {
   ASSERT_TRUE(world.system->spawn<Asker>({}, connection(), &answer));
   world.run(1s);
   EXPECT_FALSE(answer);
-  server.accepted[0]->close(CloseMode::reset);
+  server.links[0]->close(CloseMode::reset);
   ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
   ASSERT_FALSE(*answer);
   EXPECT_EQ(answer->error().kind, ErrorKind::closed) << answer->error().text();
@@ -257,15 +194,14 @@ TEST_F(ClientTest, TheQueueWaitsForTheHandlerWhoseOwnAnswersDoNot) {
   options.queue_waits_for_handler = true;
   start(options, "login");
   ASSERT_TRUE(connected());
-  ASSERT_TRUE(world.until([&] { return !server.accepted.empty(); }));
+  ASSERT_TRUE(world.until([&] { return !server.links.empty(); }));
   feed().cast(std::string("payload"));
-  server.accepted[0]->send(framed("challenge"));
-  ASSERT_TRUE(world.until([&] { return unframed(server.accepted[0]->received).size() == 2; }));
-  EXPECT_EQ(unframed(server.accepted[0]->received),
-            (std::vector<std::string>{"login", "response"}));
-  server.accepted[0]->send(framed("open"));
-  ASSERT_TRUE(world.until([&] { return unframed(server.accepted[0]->received).size() == 3; }));
-  EXPECT_EQ(unframed(server.accepted[0]->received).back(), "payload");
+  server.links[0]->send(framed("challenge"));
+  ASSERT_TRUE(world.until([&] { return unframed(server.links[0]->received).size() == 2; }));
+  EXPECT_EQ(unframed(server.links[0]->received), (std::vector<std::string>{"login", "response"}));
+  server.links[0]->send(framed("open"));
+  ASSERT_TRUE(world.until([&] { return unframed(server.links[0]->received).size() == 3; }));
+  EXPECT_EQ(unframed(server.links[0]->received).back(), "payload");
 }
 
 TEST_F(ClientTest, TheBackOffGrowsToItsCapAndBeginsAnewAfterAConnectionThatHeld) {
@@ -288,7 +224,7 @@ TEST_F(ClientTest, TheBackOffGrowsToItsCapAndBeginsAnewAfterAConnectionThatHeld)
   server.open();
   ASSERT_TRUE(connected());
   world.run(11s);
-  server.accepted.back()->close();
+  server.links.back()->close();
   const std::size_t before = world.events.count("state waiting");
   ASSERT_TRUE(world.until([&] { return world.events.count("state waiting") == before + 1; }));
   static_cast<void>(world.system->run_on(0, [&](Scheduler& scheduler) {
@@ -330,16 +266,16 @@ TEST_F(ClientTest, ADeadlineThatPassesEndsTheConnectionNotTheClient) {
   EXPECT_EQ(world.events.starting_with("terminate"), 0U);
   // Half a packet that never ends.
   options.connection = {};
-  ASSERT_TRUE(world.until([&] { return server.accepted.size() == 2; }));
-  server.accepted[1]->send(std::string("\0\5ab", 4));
+  ASSERT_TRUE(world.until([&] { return server.links.size() == 2; }));
+  server.links[1]->send(std::string("\0\5ab", 4));
   ASSERT_TRUE(world.until([&] { return world.events.starting_with("lost timeout") >= 2; }));
 }
 
 TEST_F(ClientTest, ACrashEndsItAndItsSupervisorStartsAnother) {
   start();
   ASSERT_TRUE(connected());
-  ASSERT_TRUE(world.until([&] { return !server.accepted.empty(); }));
-  server.accepted[0]->send(framed("crash"));
+  ASSERT_TRUE(world.until([&] { return !server.links.empty(); }));
+  server.links[0]->send(framed("crash"));
   ASSERT_TRUE(world.until([&] { return world.events.count("init") == 2; }));
   ASSERT_TRUE(connected(2));
   EXPECT_EQ(world.events.starting_with("terminate crash"), 1U);
@@ -364,7 +300,30 @@ TEST_F(ClientTest, WatchersSeeEachChangeBeginningWithTheStateAsItIs) {
   EXPECT_EQ(seen, (std::vector<std::string>{"connected", "waiting", "connecting", "connected"}));
 }
 
-TEST_F(ClientTest, StoppingItWhileItWaitsDialsOrStandsLeavesNothing) {
+TEST_F(ClientTest, WatchersThatAreGoneAreForgottenAtTheNextChange) {
+  struct Watcher {
+    Ref<Client> client;
+    void init() { client.cast(WatchClient{self().pid()}); }
+    Next handle_cast(int) { return stop(); }
+  };
+  start();
+  ASSERT_TRUE(connected());
+  std::vector<Ref<Watcher>> watchers;
+  for (int i = 0; i < 10; ++i) watchers.push_back(*world.system->spawn<Watcher>({}, handle()));
+  world.run();
+  EXPECT_EQ(status().watchers, 10U);
+  for (std::size_t i = 0; i < 9; ++i) watchers[i].cast(1);
+  world.run();
+  handle().cast(Reconnect{});
+  ASSERT_TRUE(connected(2));
+  world.run();
+  EXPECT_EQ(status().watchers, 1U) << "the last one is told still";
+  handle().cast(WatchClient{watchers[0].pid()});
+  world.run();
+  EXPECT_EQ(status().watchers, 1U) << "one that is dead already does not come in";
+}
+
+TEST_F(ClientTest, Tcp_E_10_StoppingItWhileItWaitsDialsOrStandsLeavesNothing) {
   const auto before = world.left();
   for (const int stage : {0, 1, 2}) {
     stage == 0 ? server.shut() : void();
@@ -380,6 +339,77 @@ TEST_F(ClientTest, StoppingItWhileItWaitsDialsOrStandsLeavesNothing) {
     world.run(10s);
     EXPECT_TRUE(world.left() == before) << stage;
   }
+}
+
+// A client that ends owes its packets an answer: each is written, or somebody hears that it was
+// not.
+
+TEST_F(ClientTest, WhatIsQueuedWhenItEndsInOrderIsWritten) {
+  start();
+  ASSERT_TRUE(connected());
+  ASSERT_TRUE(world.until([&] { return !server.links.empty(); }));
+  BareStream& first = server.last();  // its supervisor starts another client, with another link
+  first.read(false);
+  const std::string big(60'000, 'b');
+  for (int i = 0; i < 100; ++i) feed().cast(big);  // far more than the kernels take
+  world.run();
+  send_exit(feed().pid(), Reason::shutdown());
+  world.run();
+  ASSERT_EQ(first.received.size(), 0U);
+  first.read(true);
+  ASSERT_TRUE(world.until([&] { return first.ended; }));
+  EXPECT_EQ(unframed(first.received).size(), 100U) << "all, then the FIN";
+  EXPECT_EQ(world.events.count("terminate shutdown"), 1U);
+}
+
+TEST_F(ClientTest, WhatDoesNotLeaveBeforeTheFlushDeadlineIsReported) {
+  ClientOptions options;
+  options.connection.flush_deadline = 2s;
+  start(std::move(options));
+  ASSERT_TRUE(connected());
+  ASSERT_TRUE(world.until([&] { return !server.links.empty(); }));
+  server.last().read(false);
+  for (int i = 0; i < 100; ++i) feed().cast(std::string(60'000, 'b'));
+  std::vector<std::string> ends;
+  const auto subscription =
+      world.system->telemetry().subscribe(LogLevel::debug, [&](const TelemetryEvent& event) {
+        if (event.point() == trace_point::connection_ended.name)
+          for (const auto& measure : event.measures())
+            if (measure.name == "unsent") ends.push_back(std::to_string(measure.value));
+      });
+  world.run();
+  std::vector<std::string> written;
+  struct Writer {
+    Ref<Connection> to;
+    std::vector<std::string>* written;
+    void init() { self().start(write()); }
+    Task<> write() {
+      WritePacket packet(Payload("last"));
+      auto done = co_await to.call(std::move(packet), 60s);
+      written->push_back(done ? "written" : done.error().text());
+    }
+  };
+  ASSERT_TRUE(world.system->spawn<Writer>({}, connection(), &written));
+  world.run();
+  send_exit(feed().pid(), Reason::shutdown());
+  world.run(10s);
+  ASSERT_EQ(written.size(), 1U);
+  EXPECT_NE(written[0], "written");
+  ASSERT_EQ(ends.size(), 1U);
+  EXPECT_GT(std::stoul(ends[0]), 1'000'000U) << "bytes that never left";
+  EXPECT_EQ(world.lines_with(" bytes unsent, which have 2s to leave"), 1U) << world.all_lines();
+}
+
+TEST_F(ClientTest, WhatWaitedForAConnectionWhenItEndsIsReported) {
+  server.shut();
+  start();
+  ASSERT_TRUE(world.until([&] { return world.events.count("state waiting") >= 1; }));
+  for (int i = 0; i < 3; ++i) feed().cast(std::string("waits"));
+  world.run();
+  send_exit(feed().pid(), Reason::shutdown());
+  world.run();
+  EXPECT_EQ(world.lines_with("3 packets that waited for a connection were never sent"), 1U)
+      << world.all_lines();
 }
 
 TEST_F(ClientTest, WrongOptionsAreNamedAllAtOnce) {

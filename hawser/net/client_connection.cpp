@@ -5,6 +5,7 @@
 #include <hawser/base/log.hpp>
 #include <hawser/base/quantity.hpp>
 #include <hawser/net/trace_points.hpp>
+#include <hawser/process/ref.hpp>
 #include <hawser/process/scheduler.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/send.hpp>
@@ -43,6 +44,27 @@ class Client::LostMessage final : public Message {
   }
   std::string_view describe() const noexcept override { return "the connection was lost"; }
   bool is_refusable() const noexcept override { return false; }
+};
+
+/// A change on its way to one who watches. When nobody is there any more the client hears of it: a
+/// client that lives for months has outlived most of those who ever asked.
+class Client::ChangeMessage final : public Message {
+ public:
+  explicit ChangeMessage(ClientChange change) : change_(std::move(change)) {}
+  void deliver(Process& receiver) override {
+    Info info(type_info<ClientChange>, change_);
+    receiver.deliver_info(info);
+  }
+  void undelivered(Pid watcher, const Reason& reason) noexcept override {
+    // A full mailbox has room again some day.
+    if (reason.kind() != Reason::Kind::overloaded)
+      Ref<Client>(change_.client).cast(UnwatchClient{watcher});
+  }
+  std::string_view describe() const noexcept override { return type_info<ClientChange>.name; }
+  TraceKind trace_kind() const noexcept override { return TraceKind::info; }
+
+ private:
+  ClientChange change_;
 };
 
 Client::Client(std::shared_ptr<ConnectionGroup> group, ClientOptions options)
@@ -198,6 +220,12 @@ void Client::release_resources(const Reason& reason) noexcept {
   if (const std::size_t unsent = waiting().packets(); unsent != 0)
     scheduler().log().warning(
         label(), fmt::format("{} packets that waited for a connection were never sent", unsent));
+  // What the last turn has queued leaves as a matter of course (and connection.ended has the figure
+  // in any case); so much means that the peer is slow, and may not take it in time.
+  if (const std::size_t left = attached() ? unsent() : 0; left > options().low_water)
+    scheduler().log().info(label(),
+                           fmt::format("ended with {} bytes unsent, which have {} to leave", left,
+                                       duration_text(options().flush_deadline)));
   Connection::release_resources(reason);
 }
 
@@ -213,7 +241,8 @@ void Client::change(ClientState state, const Reason& reason, Duration wait) {
   change.reason = reason;
   change.wait = wait;
   change.attempt = attempt_;
-  for (const Pid watcher : watchers_) send_info(watcher, change);
+  for (const Pid watcher : watchers_)
+    Scheduler::send(watcher, std::make_unique<ChangeMessage>(change));
   if (state == ClientState::waiting)
     tell_state(attempt_ <= 1 ? LogLevel::info : LogLevel::debug, wait, attempt_, [&] {
       return fmt::format("no connection to {}: {}; next attempt in {}", change.target,
@@ -242,7 +271,7 @@ void Client::handle_cast(WatchClient message) {
   now.target = target_ == nullptr ? std::string{} : target_->text();
   now.attempt = attempt_;
   if (state_ == ClientState::waiting) now.reason = last_reason_;
-  send_info(message.watcher, now);
+  Scheduler::send(message.watcher, std::make_unique<ChangeMessage>(std::move(now)));
 }
 
 void Client::handle_cast(UnwatchClient message) { std::erase(watchers_, message.watcher); }
@@ -270,6 +299,7 @@ ClientStatus Client::status() const {
   status.waiting_packets = now.waiting;
   status.waiting_bytes = now.waiting_bytes;
   status.dropped = now.dropped;
+  status.watchers = watchers_.size();
   return status;
 }
 

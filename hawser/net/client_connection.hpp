@@ -14,12 +14,14 @@
 
 namespace hawser {
 
+/// Made by client() or start_client(); a Ref<Client> to its pid takes WatchClient, UnwatchClient,
+/// Reconnect (casts), GetClientStatus (call), and what any Ref<Connection> takes.
 class Client : public Connection, private detail::Dialing::Owner {
  public:
   ~Client() override;
 
   ClientState state() const noexcept { return state_; }
-  ClientStatus status() const;
+  ClientStatus status() const;  ///< as GetClientStatus answers
   const ClientOptions& client_options() const noexcept { return client_options_; }
 
   /// What waits is sent from here on; until the connection is lost.
@@ -54,6 +56,7 @@ class Client : public Connection, private detail::Dialing::Owner {
 
  private:
   class LostMessage;
+  class ChangeMessage;
   class WaitTimer final : public hawser::Timer {
    public:
     explicit WaitTimer(Client& client) noexcept : client_(client) {}

@@ -22,6 +22,7 @@
 
 namespace hawser {
 
+/// What a client is told when it is made. Wrong settings are the error of its start, each by name.
 struct ClientOptions {
   /// Where to: "broker-1:61613", several of them with an order, "unix:/run/x.sock".
   TargetList targets{};
@@ -42,22 +43,23 @@ struct ClientOptions {
   /// Packets sent while there is no connection wait here, in order, and leave after what
   /// handle_connect answers.
   std::size_t queue_packets = 10'000;
-  std::size_t queue_bytes = std::size_t{16} << 20;
-  QueueOverflow queue_overflow = QueueOverflow::reject;
+  std::size_t queue_bytes = std::size_t{16} << 20;       ///< of their payloads together
+  QueueOverflow queue_overflow = QueueOverflow::reject;  ///< at either bound
   /// The queue leaves only when the handler calls client().open_queue(), for protocols that must
   /// log in first.
   bool queue_waits_for_handler = false;
 
-  MailboxLimit mailbox{};
+  MailboxLimit mailbox{};  ///< of the client's process
 
   /// "field: what is wrong" for every setting that cannot be used.
   std::vector<std::string> faults() const;
 };
 
+/// What a client does just now.
 enum class ClientState : std::uint8_t {
   connecting,  ///< looks up, dials, and goes through the transports' handshakes
-  connected,
-  waiting,  ///< until the next attempt
+  connected,   ///< the handler may talk to its peer
+  waiting,     ///< until the next attempt
 };
 std::string_view to_string(ClientState state) noexcept;
 
@@ -74,24 +76,26 @@ struct ClientChange {
   std::uint32_t attempt = 0;
 };
 
+/// A client in figures, since its process was started.
 struct ClientStatus {
   Pid pid;
   std::string name;
   ClientState state = ClientState::connecting;
-  std::string target;
-  std::uint32_t attempt = 0;
-  std::uint64_t connects = 0;
-  std::uint64_t losses = 0;
-  Reason last_reason;
-  std::size_t waiting_packets = 0;
-  std::size_t waiting_bytes = 0;
-  std::uint64_t dropped = 0;
+  std::string target;               ///< the last one that was tried
+  std::uint32_t attempt = 0;        ///< attempts since the last connection
+  std::uint64_t connects = 0;       ///< connections that stood
+  std::uint64_t losses = 0;         ///< of those, the ones that were lost
+  Reason last_reason;               ///< of the last loss, or of the last attempt that failed
+  std::size_t waiting_packets = 0;  ///< for a connection
+  std::size_t waiting_bytes = 0;    ///< of those packets
+  std::uint64_t dropped = 0;        ///< packets that found no room, or gave way to newer ones
+  std::size_t watchers = 0;         ///< processes that are told of changes (WatchClient)
 };
 
-/// call of Ref<Client>.
+/// call of Ref<Client>: answers a ClientStatus, at once.
 struct GetClientStatus {};
 /// cast of Ref<Client>: `watcher` gets a ClientChange (handle_info) for the state as it is and for
-/// each that follows.
+/// each that follows, until UnwatchClient or its own end.
 struct WatchClient {
   Pid watcher;
 };

@@ -1,11 +1,14 @@
 // Rows of the specification that are about one connection and its socket: options of the socket,
 // credentials, the count, late packets, reasons.
+#include <hawser/net/client_options.hpp>
 #include <hawser/net/dial.hpp>
 #include <hawser/net/testing/net_world.hpp>
 #include <hawser/net/testing/rigged_handler.hpp>
+#include <hawser/process/sys.hpp>
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -17,8 +20,10 @@ namespace {
 
 using testing::framed;
 using testing::NetWorld;
+using testing::Peer;
 using testing::Rig;
 using testing::Rigged;
+using testing::unframed;
 
 /// Asks for a packet's rest with patience, or gives it up, as its first word says.
 struct Late {
@@ -55,6 +60,169 @@ TEST(Connection, Tcp_C_12_ALatePacketIsACallbackWithThePartialBytes) {
   EXPECT_EQ(seen[2], "late 3");
   EXPECT_EQ(seen.back(), "terminate custom: too late");
   EXPECT_EQ(peer->received, framed("wait") + framed("enough"));
+}
+
+/// Begins with its copy, and says who is there.
+struct Copying {
+  std::string word;
+  std::vector<std::string>* seen;
+  Next init() {
+    const std::string who = connection().info().peer.text();
+    seen->push_back(word + " for " + who);
+    word += ", used";
+    return send("hello " + who);
+  }
+  Next handle_packet(Packet) { return send(word); }
+};
+
+TEST(Connection, Tcp_C_09_E_33_InitHasAFreshCopyOfTheArgumentsAndSeesThePeer) {
+  std::vector<std::string> seen;
+  NetWorld net;
+  const Address to = net.serve<Copying>({}, std::string("word"), &seen);
+  for (std::size_t i = 0; i < 3; ++i) {
+    auto peer = net.connect(to);
+    ASSERT_TRUE(net.until([&] { return seen.size() == i + 1; }));
+    const std::string who = server_connections(*net.system, "it")->front().peer.text();
+    EXPECT_EQ(seen.back(), "word for " + who) << "nothing of the one before";
+    peer->send(framed("?"));
+    ASSERT_TRUE(net.until([&] { return unframed(peer->received).size() == 2; }));
+    EXPECT_EQ(unframed(peer->received)[0], "hello " + who);
+    peer->close(CloseMode::reset);
+    net.run();
+  }
+}
+
+TEST(Connection, Tcp_C_13_HoweverItEndsTerminateIsCalledOnce) {
+  struct Way {
+    const char* name;
+    std::function<void(NetWorld&, Peer&)> end;
+    const char* reason;
+  };
+  const auto pid = [](NetWorld& net) { return server_connections(*net.system, "it")->front().pid; };
+  const Way ways[] = {
+      {"the peer closes", [](NetWorld&, Peer& peer) { peer.close(CloseMode::graceful); }, "closed"},
+      {"the peer resets", [](NetWorld&, Peer& peer) { peer.close(CloseMode::reset); },
+       "closed: receive: Connection reset"},
+      {"it stops", [](NetWorld&, Peer& peer) { peer.send(framed("quit")); }, "normal"},
+      {"it says a word and stops", [](NetWorld&, Peer& peer) { peer.send(framed("stop")); },
+       "normal"},
+      {"it crashes", [](NetWorld&, Peer& peer) { peer.send(framed("crash")); }, "crash: boom"},
+      {"it is late", [](NetWorld&, Peer& peer) { peer.send("\x01"); }, "timeout: packet_timeout"},
+      {"it sends what is no packet",
+       [](NetWorld&, Peer& peer) { peer.send(std::string("\xff\xff", 2)); }, "protocol_error"},
+      {"an exit signal",
+       [&](NetWorld& net, Peer&) { send_exit(pid(net), Reason::custom("enough")); },
+       "custom: enough"},
+      {"the server stops",
+       [](NetWorld& net, Peer&) {
+         EXPECT_TRUE(stop_server(*net.system, "it", StopServer(1s, Reason::custom("moving"))));
+       },
+       "custom: moving"},
+  };
+  for (const Way& way : ways) {
+    SCOPED_TRACE(way.name);
+    NetWorld net;
+    ServerOptions options;
+    options.framing = length_prefixed(2, {.maximum = 1000});
+    options.connection.packet_timeout = 2s;
+    const Address to = net.serve<testing::Scripted>(std::move(options), &net.events);
+    auto peer = net.connect(to);
+    net.run();
+    way.end(net, *peer);
+    net.run(5s);
+    // Whatever else may come to one that has ended.
+    peer->send(framed("echo x"));
+    peer->close(CloseMode::reset);
+    net.run(60s);
+    EXPECT_EQ(net.events.starting_with("terminate"), 1U);
+    EXPECT_EQ(net.events.starting_with(std::string("terminate ") + way.reason), 1U)
+        << net.events.all.back();
+  }
+}
+
+TEST(Connection, Tcp_C_14_C_15_C_16_E_41_E_42_E_43_AnAnswerGoesOnSendsOrStops) {
+  Rig rig;
+  NetWorld net;
+  rig.packet = [](Packet packet) {
+    if (packet == "on") return keep();
+    if (packet == "say") return send("said");
+    if (packet == "close") return stop();
+    return stop(Reason::custom("as told"));
+  };
+  const Address to = net.serve<Rigged>({}, &rig);
+  auto first = net.connect(to);
+  auto second = net.connect(to);
+  first->send(framed("on") + framed("say") + framed("on") + framed("close") + framed("say"));
+  second->send(framed("say") + framed("end"));
+  ASSERT_TRUE(net.until([&] { return first->over() && second->over(); }));
+  EXPECT_EQ(first->received, framed("said")) << "and nothing behind the end";
+  EXPECT_EQ(second->received, framed("said"));
+  EXPECT_EQ(rig.seen.count("terminate normal"), 1U);
+  EXPECT_EQ(rig.seen.count("terminate custom: as told"), 1U);
+}
+
+TEST(Connection, Tcp_E_10_AnyIsEndedFromOutsideByItsPidOrItsName) {
+  NetWorld net;
+  ServerOptions options;
+  options.name_connections = true;
+  const Address to = net.serve<testing::Scripted>(std::move(options), &net.events);
+  auto by_pid = net.connect(to);
+  net.run();
+  send_exit(server_connections(*net.system, "it")->front().pid, Reason::custom("by pid"));
+  net.run();
+  EXPECT_TRUE(by_pid->over());
+  EXPECT_EQ(net.events.count("terminate custom: by pid"), 1U);
+  auto by_name = net.connect(to);
+  net.run();
+  const Pid named = server_connections(*net.system, "it")->front().pid;
+  const auto status = sys::get_status(net.system->environment(), named);
+  ASSERT_TRUE(status.has_value());
+  send_exit(net.system->whereis(status->name), Reason::custom("by name"));
+  net.run();
+  EXPECT_TRUE(by_name->over());
+  EXPECT_EQ(net.events.count("terminate custom: by name"), 1U);
+}
+
+TEST(Connection, Tcp_R_14_TrafficDoesNotTouchTheTimerOfTheIdleDeadline) {
+  Rig rig;
+  NetWorld net(1, 1);
+  rig.packet = [](Packet packet) { return send(packet); };
+  ServerOptions options;
+  options.connection.idle_timeout = 60s;
+  options.connection.write_deadline = 0s;
+  options.connection.packet_timeout = 0s;
+  const Address to = net.serve<Rigged>(std::move(options), &rig);
+  auto peer = net.connect(to);
+  ASSERT_TRUE(net.until([&] { return rig.seen.count("init") == 1; }));
+  const Instant begin = net.world().now();
+  for (int i = 0; i < 598; ++i) {
+    peer->send(framed("x"));
+    net.run();
+  }
+  ASSERT_EQ(rig.seen.starting_with("packet"), 598U);
+  // Armed anew by each packet, it would be due a minute after the last of them.
+  Instant due;
+  ASSERT_TRUE(
+      net.system->run_on(0, [&](Scheduler& scheduler) { due = scheduler.timers().next_due(); }));
+  EXPECT_LE(due, begin + 60s + TimerWheel::tick * 2);
+  net.run(30s);
+  EXPECT_FALSE(peer->over()) << "it fired, and saw what had come";
+  net.run(31s);
+  EXPECT_TRUE(peer->over());
+}
+
+TEST(Connection, Tcp_C_25_R_27_TheDefaultsAreInOnePlaceAndSane) {
+  const ServerOptions server;
+  EXPECT_TRUE(server.faults().empty()) << server.faults().front();
+  EXPECT_EQ(server.listen.parsed()->host(), "127.0.0.1");
+  EXPECT_GE(server.backlog, 1024);
+  EXPECT_TRUE(server.socket.no_delay);
+  EXPECT_EQ(server.connection.write_deadline, 30s);
+  EXPECT_EQ(server.connection.packet_timeout, 10s);
+  EXPECT_EQ(server.connection.handshake_timeout, 10s);
+  ClientOptions client;
+  EXPECT_EQ(client.faults(), std::vector<std::string>{"targets: there is none"})
+      << "all but where to";
 }
 
 struct Refining {

@@ -110,7 +110,7 @@ TEST_F(DialTest, says_that_there_is_no_such_host) {
   EXPECT_THAT(end(), StartsWith("end failed: connect nowhere:9: "));
 }
 
-TEST_F(DialTest, gives_up_in_time) {
+TEST_F(DialTest, Tcp_E_26_gives_up_in_time) {
   net.world().host("far");
   net.world().cut("server", "far");
   const Instant begun = net.world().now();

@@ -119,7 +119,7 @@ std::vector<Case> cases() {
   };
 }
 
-TEST(Framing, Tcp_CB_01_WhatIsEncodedComesOutAgainHoweverItWasSplit) {
+TEST(Framing, Tcp_C_07_CB_01_WhatIsEncodedComesOutAgainHoweverItWasSplit) {
   for (const auto& each : cases()) {
     SCOPED_TRACE(each.name);
     ASSERT_TRUE(each.framing.validate());

@@ -57,7 +57,7 @@ Next Listener::init() {
 
 Result<void> Listener::open() {
   auto socket =
-      detail::ListeningSocket::open(process_->scheduler(), server_->name,
+      detail::ListeningSocket::open(process_->scheduler(), server_->given_name,
                                     server_->bound->get(server_->asked), server_->options, number_);
   if (!socket) return std::unexpected(std::move(socket.error()));
   take_over(std::move(*socket));

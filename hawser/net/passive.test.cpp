@@ -95,7 +95,7 @@ TEST(Passive, WithoutAReceiveNothingIsReadAndTheKernelsWindowFills) {
   EXPECT_EQ(heard, sent);
 }
 
-TEST(Passive, AfterATimeOutThePacketStillComes) {
+TEST(Passive, Tcp_E_38_EB_01_AfterATimeOutThePacketStillComes) {
   NetWorld net;
   Events events;
   const Address at = serve_passive(net, {}, [&](Connection& connection) -> Task<> {
@@ -261,7 +261,7 @@ TEST(Passive, Tcp_CB_11_SendWaitsAtTheHighWaterMarkAndGoesOn) {
   EXPECT_LE(most, 111'000U);
 }
 
-TEST(Passive, Tcp_E_11_WriteIsOverOnlyWhenTheKernelHasTakenAll) {
+TEST(Passive, Tcp_E_11_E_62_WriteIsOverOnlyWhenTheKernelHasTakenAll) {
   NetWorld net;
   ServerOptions options;
   options.connection.write_deadline = 0s;

@@ -25,63 +25,30 @@ struct Query {
   Events* events;
 };
 
-/// Servers on host "client" of the world, by port; each keeps what it was sent.
-class Server final : public AcceptEvents {
+/// Goes when the other side does.
+class ClosesToo final : public BareStream {
  public:
-  struct One final : StreamEvents {
-    explicit One(Engine& in) : engine(in) {}
-    ~One() { close(); }
-    void on_received(BytesView bytes) override { received += bytes; }
-    void on_end_of_stream() override { close(); }
-    void on_failed(const Error&) override { close(); }
-    void close() {
-      if (id) engine.close_now(std::exchange(id, {}));
-      engine.wake();
-    }
-    void send(BytesView bytes) {
-      if (SendQueue* queue = engine.outgoing(id)) queue->append(bytes);
-      engine.wake();
-    }
-    Engine& engine;
-    SocketId id;
-    std::string received;
-  };
-  Server(Engine& engine, Address address) : engine_(engine), address_(std::move(address)) {
-    open();
-  }
-  ~Server() { shut(); }
-  void open() {
-    id_ = engine_.listen(address_, {}, *this)->id;
-    engine_.wake();
-  }
-  void shut() {
-    if (id_) engine_.close_now(std::exchange(id_, {}));
-    for (auto& one : all) one->close();
-    engine_.wake();
-  }
-  std::size_t open_now() const {
-    return static_cast<std::size_t>(
-        std::count_if(all.begin(), all.end(), [](const auto& one) { return bool(one->id); }));
+  using BareStream::BareStream;
+
+ private:
+  void on_end_of_stream() override { close(); }
+  void on_failed(const Error&) override { close(); }
+};
+
+/// Servers on host "client" of the world, by port; each keeps what it was sent.
+class FarSide final : public BareListener<ClosesToo> {
+ public:
+  using BareListener::BareListener;
+  void vanish() {
+    shut();
+    close_all();
   }
   std::size_t packets() const {
     std::size_t sum = 0;
-    for (const auto& one : all) sum += unframed(one->received).size();
+    for (const auto& link : links) sum += unframed(link->received).size();
     return sum;
   }
-  std::string text() const { return address_.text(); }
-  std::vector<std::unique_ptr<One>> all;
-
- private:
-  void on_accepted(NativeSocket socket) override {
-    auto one = std::make_unique<One>(engine_);
-    one->id = *engine_.adopt(std::move(socket), *one);
-    engine_.resume_receiving(one->id);
-    all.push_back(std::move(one));
-  }
-  void on_accept_failed(const Error&, bool) override {}
-  Engine& engine_;
-  Address address_;
-  SocketId id_;
+  std::string text() const { return address().text(); }
 };
 
 struct Borrow {};
@@ -139,12 +106,12 @@ class PoolTest : public ::testing::Test {
   }
 
   NetWorld world;
-  Server first;
-  Server second;
+  FarSide first;
+  FarSide second;
   std::vector<Lease> leases;
 };
 
-TEST_F(PoolTest, Tcp_E_14_ItConnectsSoManyTimesToEachTarget) {
+TEST_F(PoolTest, Tcp_E_14_E_16_E_19_ItConnectsSoManyTimesToEachTarget) {
   start(options(3));
   ASSERT_TRUE(connected(6));
   EXPECT_EQ(first.open_now(), 3U);
@@ -191,8 +158,8 @@ TEST_F(PoolTest, ALostConnectionIsToldToTheBorrower) {
   auto who = borrower();
   who.cast(Borrow{});
   world.run(10ms);
-  first.all[0]->close();
-  second.all[0]->close();
+  first.links[0]->close();
+  second.links[0]->close();
   EXPECT_TRUE(world.until([&] { return world.events.count("lease lost") == 1; }));
 }
 
@@ -202,13 +169,13 @@ TEST_F(PoolTest, PacketsGoToWhoHasLeastToDoAndWaitWhenNobodyIsThere) {
   for (int i = 0; i < 10; ++i) db().cast(PoolSend(Payload("x")));
   ASSERT_TRUE(world.until([&] { return first.packets() + second.packets() == 10; }));
   EXPECT_EQ(first.packets(), 5U);
-  first.shut();
-  second.shut();
+  first.vanish();
+  second.vanish();
   world.run(200ms);
   for (int i = 0; i < 3; ++i) db().cast(PoolSend(Payload("later")));
   world.run(10ms);
   EXPECT_EQ(status().waiting_packets, 3U);
-  first.all.clear();
+  first.links.clear();
   first.open();
   ASSERT_TRUE(world.until([&] { return first.packets() == 3; }));
 }
@@ -223,40 +190,40 @@ TEST_F(PoolTest, Tcp_E_18_EachDecisionAboutAMemberThatEnded) {
   };
   start(with);
   ASSERT_TRUE(connected(2));
-  first.all.back()->send(framed("crash"));
-  ASSERT_TRUE(world.until([&] { return first.all.size() == 2; }, 1s));
+  first.links.back()->send(framed("crash"));
+  ASSERT_TRUE(world.until([&] { return first.links.size() == 2; }, 1s));
   world.run(100ms);
-  first.all.back()->send(framed("crash"));
+  first.links.back()->send(framed("crash"));
   world.run(4s);
-  EXPECT_EQ(first.all.size(), 2U);
-  ASSERT_TRUE(world.until([&] { return first.all.size() == 3; }, 3s));
-  second.all.back()->send(framed("stop"));
+  EXPECT_EQ(first.links.size(), 2U);
+  ASSERT_TRUE(world.until([&] { return first.links.size() == 3; }, 3s));
+  second.links.back()->send(framed("stop"));
   world.run(10s);
-  EXPECT_EQ(second.all.size(), 1U);
+  EXPECT_EQ(second.links.size(), 1U);
   EXPECT_EQ(members().size(), 1U);
   EXPECT_EQ(asked.size(), 3U);
 }
 
-TEST_F(PoolTest, ADecisionThatThrowsIsLoggedAndTheMemberRestarted) {
+TEST_F(PoolTest, Tcp_E_18_ADecisionThatThrowsIsLoggedAndTheMemberRestarted) {
   auto with = options(1);
   with.on_exit = [](const MemberExit&) -> MemberDecision { throw std::runtime_error("oops"); };
   start(with);
   ASSERT_TRUE(connected(2));
   const auto before = members()[1].pid;
-  first.all.back()->send(framed("crash"));
-  ASSERT_TRUE(world.until([&] { return first.all.size() == 2; }));
+  first.links.back()->send(framed("crash"));
+  ASSERT_TRUE(world.until([&] { return first.links.size() == 2; }));
   EXPECT_EQ(members()[1].pid, before) << "the other member is untouched";
   EXPECT_EQ(world.lines_with("on_exit threw (oops)"), 1U);
 }
 
-TEST_F(PoolTest, ADecisionMayStopThePool) {
+TEST_F(PoolTest, Tcp_E_18_ADecisionMayStopThePool) {
   auto with = options(1);
   with.on_exit = [](const MemberExit& exit) { return MemberDecision::stop_pool(exit.reason); };
   auto spec = pool<Query>("db", with, &world.events);
   spec.restart = Restart::temporary;
   ASSERT_TRUE(world.system->start(std::move(spec)));
   ASSERT_TRUE(connected(2));
-  first.all.back()->send(framed("crash"));
+  first.links.back()->send(framed("crash"));
   EXPECT_TRUE(world.until([&] { return second.open_now() == 0; }));
 }
 
@@ -291,9 +258,9 @@ TEST_F(PoolTest, ASickMemberConnectsAnew) {
   start(with);
   ASSERT_TRUE(connected(2));
   ASSERT_TRUE(world.until([&] { return world.events.count("health") >= 4; }));
-  EXPECT_EQ(first.all.size(), 1U);
+  EXPECT_EQ(first.links.size(), 1U);
   world.events.add("sick");
-  ASSERT_TRUE(world.until([&] { return first.all.size() == 2 && second.all.size() == 2; }));
+  ASSERT_TRUE(world.until([&] { return first.links.size() == 2 && second.links.size() == 2; }));
   EXPECT_GE(status().unhealthy, 2U);
 }
 
@@ -321,7 +288,7 @@ TEST_F(PoolTest, ACrashOfThePoolItselfMakesAllAnew) {
   start(options(1));
   ASSERT_TRUE(connected(2));
   send_exit(db().pid(), Reason::crash("test", "", ""));
-  ASSERT_TRUE(world.until([&] { return first.all.size() == 2 && second.all.size() == 2; }));
+  ASSERT_TRUE(world.until([&] { return first.links.size() == 2 && second.links.size() == 2; }));
   world.run(100ms);
   EXPECT_EQ(status().connected, 2U);
 }

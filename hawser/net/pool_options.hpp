@@ -41,10 +41,11 @@ struct MemberDecision {
   static MemberDecision stop_pool(Reason why) { return {Kind::stop_pool, {}, std::move(why)}; }
 };
 
+/// What a pool is told when it is made. Wrong settings are the error of its start, each by name.
 struct PoolOptions {
   /// Where the members connect; each target gets `size` of them.
   TargetList targets{};
-  std::size_t size = 4;
+  std::size_t size = 4;  ///< members of each target, at least 1
   /// Of each member; its targets are not looked at.
   ClientOptions client{};
 
@@ -54,19 +55,19 @@ struct PoolOptions {
   std::size_t waiting_checkouts = 10'000;
   /// Packets of PoolSend that may wait while no member can take them.
   std::size_t queue_packets = 10'000;
-  std::size_t queue_bytes = std::size_t{16} << 20;
+  std::size_t queue_bytes = std::size_t{16} << 20;  ///< of their payloads together
   QueueOverflow queue_overflow = QueueOverflow::reject;
 
   /// Decides when a member ends; unset: restart after `restart`'s back-off. What it throws is
   /// logged, and the default taken.
   std::function<MemberDecision(const MemberExit&)> on_exit{};
-  ReconnectBackoff restart{};
+  ReconnectBackoff restart{};  ///< between restarts of a member whose process ended
 
   /// Each connected member without a lease is asked CheckHealth so often (0: never), when its
   /// handler has handle_call(CheckHealth); one that answers false, or not within the time-out,
   /// makes a new connection.
   Duration health_interval = 0s;
-  Duration health_timeout = 5s;
+  Duration health_timeout = 5s;  ///< above zero
 
   /// How long leases and packets under way are waited for when the pool is stopped.
   Duration drain_deadline = 10s;
@@ -141,6 +142,7 @@ struct RemoveMembers {
   using Reply = std::size_t;
 };
 
+/// Where a member is on its way.
 enum class MemberState : std::uint8_t {
   starting,    ///< its process is being made
   away,        ///< no connection
@@ -150,33 +152,35 @@ enum class MemberState : std::uint8_t {
 };
 std::string_view to_string(MemberState state) noexcept;
 
+/// One member in figures.
 struct MemberInfo {
-  std::uint64_t number = 0;
-  std::string target;
-  Pid pid;
+  std::uint64_t number = 0;  ///< its own for as long as the pool lives
+  std::string target;        ///< where it connects
+  Pid pid;                   ///< no Pid while it has no process
   MemberState state = MemberState::starting;
-  std::size_t leases = 0;
-  std::size_t writes = 0;  ///< packets given to it and not written yet
-  std::uint64_t sent = 0;
-  std::uint32_t restarts = 0;
+  std::size_t leases = 0;      ///< out now
+  std::size_t writes = 0;      ///< packets given to it and not written yet
+  std::uint64_t sent = 0;      ///< packets of the pool that it has written
+  std::uint32_t restarts = 0;  ///< of its process
 };
 /// call: every member, by number.
 struct ListMembers {
   using Reply = std::vector<MemberInfo>;
 };
 
+/// A pool in figures, since it was started.
 struct PoolStatus {
-  std::size_t members = 0;
-  std::size_t connected = 0;
-  std::size_t leases = 0;
-  std::size_t waiting_checkouts = 0;
-  std::size_t waiting_packets = 0;
-  std::uint64_t sent = 0;
-  std::uint64_t failed = 0;   ///< packets whose member was lost before they were written
-  std::uint64_t dropped = 0;  ///< packets the queue had no room for
-  std::uint64_t unhealthy = 0;
+  std::size_t members = 0;            ///< in whatever state
+  std::size_t connected = 0;          ///< of them, those that are fit for use
+  std::size_t leases = 0;             ///< out now
+  std::size_t waiting_checkouts = 0;  ///< for a member
+  std::size_t waiting_packets = 0;    ///< for one, likewise
+  std::uint64_t sent = 0;             ///< packets that were written
+  std::uint64_t failed = 0;           ///< packets whose member was lost before they were written
+  std::uint64_t dropped = 0;          ///< packets the queue had no room for
+  std::uint64_t unhealthy = 0;        ///< answers to CheckHealth that were no, or did not come
 };
-/// call
+/// call: answered at once.
 struct GetPoolStatus {
   using Reply = PoolStatus;
 };

@@ -206,7 +206,7 @@ TEST(ProxyHeader, version_2_nothing_to_verify_is_not_verified) {
   EXPECT_TRUE(tls_of("\x05\0\0\0\0"s).verified);
 }
 
-TEST(ProxyHeader, version_2_checksum_is_over_the_whole_header) {
+TEST(ProxyHeader, Tcp_R_12_version_2_checksum_is_over_the_whole_header) {
   const auto with_sum = [](std::uint32_t wrong_by) {
     std::string bytes =
         v2(0x21, 0x11, ipv4_block + field(2, "a.example") + field(3, "\0\0\0\0"s) + field(1, "h2"));
@@ -274,7 +274,7 @@ ProxyHeader made(const char* from, const char* to, ProxyHeader::Version version)
   return header;
 }
 
-TEST(ProxyHeader, what_is_written_is_read_again) {
+TEST(ProxyHeader, Tcp_R_12_what_is_written_is_read_again) {
   std::vector<ProxyHeader> headers;
   for (const auto version : {ProxyHeader::Version::v1, ProxyHeader::Version::v2}) {
     headers.push_back(made("192.0.2.1:5000", "10.0.0.1:443", version));

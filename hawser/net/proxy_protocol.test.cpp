@@ -88,7 +88,7 @@ TEST(ProxyProtocol, a_proxy_that_speaks_for_itself_stays_the_peer) {
   }
 }
 
-TEST(ProxyProtocol, an_untrusted_peer_is_refused_before_a_byte_is_read) {
+TEST(ProxyProtocol, Tcp_R_12_an_untrusted_peer_is_refused_before_a_byte_is_read) {
   const Server server(trusting(), "192.168.1.1:1");
   expect_failed(server, Reason::Kind::failed, "192.168.1.1 is not among the trusted");
 }
@@ -309,7 +309,7 @@ struct WhoAreYou {
   }
 };
 
-TEST(ProxyProtocol, a_servers_connection_has_the_clients_address) {
+TEST(ProxyProtocol, Tcp_R_12_a_servers_connection_has_the_clients_address) {
   testing::NetWorld net;
   ServerOptions options;
   options.transports = {proxy_protocol(trusting())};

@@ -70,8 +70,8 @@ ChildSpec keeper_spec(const std::shared_ptr<detail::ServerState>& state) {
 
 /// Binds the first socket, so that a server which cannot listen, or is declined, never was there.
 Result<void> prepare(Scheduler& scheduler, detail::ServerState& state) {
-  auto socket = detail::ListeningSocket::open(scheduler, state.name, state.bound->get(state.asked),
-                                              state.options, 0);
+  auto socket = detail::ListeningSocket::open(scheduler, state.given_name,
+                                              state.bound->get(state.asked), state.options, 0);
   if (!socket) return std::unexpected(std::move(socket.error()));
   state.bound->set((*socket)->address());
   state.set_prepared(std::move(*socket));
@@ -90,14 +90,15 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
                     std::make_shared<BoundAddress>()](const StartContext& context) -> Result<Pid> {
     auto faults = options.faults();
     const unsigned schedulers = context.scheduler.system().scheduler_count();
-    if (name.empty()) faults.insert(faults.begin(), "name: must not be empty");
     if (options.acceptors > schedulers)
       faults.push_back(fmt::format("acceptors: there are only {} schedulers", schedulers));
-    if (!faults.empty()) return std::unexpected(faulty(fmt::format("server '{}'", name), faults));
+    if (!faults.empty())
+      return std::unexpected(faulty(
+          name.empty() ? "server without a name" : fmt::format("server '{}'", name), faults));
     const unsigned every = options.acceptors == 0 ? schedulers : options.acceptors;
     const unsigned acceptors = options.spread == AcceptSpread::per_scheduler ? every : 1;
     auto state = std::make_shared<ServerState>(schedulers, acceptors);
-    state->name = name;
+    state->given_name = name;
     state->options = options;
     state->asked = *options.listen.parsed();
     state->parent = context.parent;
@@ -109,6 +110,7 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
     if (options.start_suspended) state->set_suspended(SuspendMode::keep_socket);
     if (auto prepared = prepare(context.scheduler, *state); !prepared)
       return std::unexpected(std::move(prepared.error()));
+    state->name = name.empty() ? bound->get({}).text() : name;
     SupervisorOptions tree;
     tree.strategy = options.strategy;
     tree.intensity = options.intensity;
@@ -120,8 +122,8 @@ ChildSpec detail::server_spec(std::string name, ServerOptions options, Connectio
       tree.children.push_back(connections_spec(state, i));
     }
     for (unsigned i = 0; i < acceptors; ++i) tree.children.push_back(listener_spec(state, i));
-    auto spawned = spawn<Supervisor>(context.scheduler, {.name = name, .parent = context.parent},
-                                     std::move(tree));
+    auto spawned = spawn<Supervisor>(
+        context.scheduler, {.name = state->name, .parent = context.parent}, std::move(tree));
     if (!spawned) return std::unexpected(std::move(spawned.error()));
     return spawned->pid();
   };

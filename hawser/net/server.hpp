@@ -92,6 +92,9 @@ class ArgumentCell {
 /// copies of `arguments`. Handlers are constructed on all schedulers at once: what the arguments
 /// point to must bear that.
 ///
+/// Without a name ("") it is called by where it listens, as Address::text() says it: by that it is
+/// addressed, logged and counted. server_name() tells it to whoever asked for port 0.
+///
 /// Starting it fails with invalid_argument (every wrong option is named), already_exists (the name
 /// or the address is taken), cancelled (ServerOptions::on_listening declined), refused or whatever
 /// else the kernel says. It has started when every part of it runs.

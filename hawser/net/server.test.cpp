@@ -83,7 +83,7 @@ TEST(Server, TenThousandConnectAtOnce) {
   EXPECT_EQ(net.status().connections, 0U);
 }
 
-TEST(Server, ACrashedListenerComesBackOnItsPortAndConnectionsLiveOn) {
+TEST(Server, Tcp_C_22_ACrashedListenerComesBackOnItsPortAndConnectionsLiveOn) {
   NetWorld net;
   const Address at = net.serve<Echo>({});
   auto old = net.connect(at);
@@ -98,7 +98,7 @@ TEST(Server, ACrashedListenerComesBackOnItsPortAndConnectionsLiveOn) {
   EXPECT_EQ(unframed(fresh->received), Packets{"x"});
 }
 
-TEST(Server, AKilledConnectionSupervisorTakesItsConnectionsAndTheCountIsRight) {
+TEST(Server, Tcp_R_06_AKilledConnectionSupervisorTakesItsConnectionsAndTheCountIsRight) {
   NetWorld net;
   const Address at = net.serve<Echo>({});
   Peers peers;
@@ -116,7 +116,7 @@ TEST(Server, AKilledConnectionSupervisorTakesItsConnectionsAndTheCountIsRight) {
   EXPECT_EQ(net.status().per_scheduler, (std::vector<std::size_t>{1, 5}));
 }
 
-TEST(Server, ItListensOnAUnixSocket) {
+TEST(Server, Tcp_C_04_ItListensOnAUnixSocket) {
   NetWorld net;
   const Address at = Address::unix_path("/run/it.sock");
   ASSERT_TRUE(net.system->start(server<Echo>("it", {.listen = "unix:/run/it.sock"})).has_value());
@@ -128,7 +128,7 @@ TEST(Server, ItListensOnAUnixSocket) {
             ErrorKind::invalid_argument);
 }
 
-TEST(Server, Tcp_R_07_AListenerOnEachSchedulerSharesOnePort) {
+TEST(Server, Tcp_R_05_R_07_AListenerOnEachSchedulerSharesOnePort) {
   NetWorld net(1, 3);
   ServerOptions options;
   options.spread = AcceptSpread::per_scheduler;

@@ -4,6 +4,7 @@
 #include <hawser/net/connection_supervisor.hpp>
 #include <hawser/net/server_stopper.hpp>
 #include <hawser/process/self.hpp>
+#include <hawser/process/sys.hpp>
 #include <hawser/process/system.hpp>
 
 #include <fmt/format.h>
@@ -41,6 +42,15 @@ Ref<Listener> server_listener(System& system, std::string_view name) {
 
 Ref<ServerMonitor> server_monitor(System& system, std::string_view name) {
   return Ref<ServerMonitor>(system.whereis(fmt::format("{}/monitor", name)));
+}
+
+Result<std::string> server_name(System& system, Pid server) {
+  auto asked = sys::get_status(system.environment(), server);
+  if (!asked) return std::unexpected(std::move(asked.error()));
+  if (asked->name.empty() || !server_monitor(system, asked->name))
+    return std::unexpected(Error{ErrorKind::not_found, 0, "server",
+                                 fmt::format("process {} is no server", server.text())});
+  return std::move(asked->name);
 }
 
 Result<ServerStatus> server_status(System& system, std::string_view name) {

@@ -29,6 +29,10 @@ Ref<Listener> server_listener(System& system, std::string_view name);
 /// Its monitor: WatchServer, DrainServer, AwaitConnections, SetServerOptions.
 Ref<ServerMonitor> server_monitor(System& system, std::string_view name);
 
+/// What a server is called whose start answered this pid: its name, or, when it was given none,
+/// where it listens ("127.0.0.1:40713").
+Result<std::string> server_name(System& system, Pid server);
+
 Result<ServerStatus> server_status(System& system, std::string_view name);
 /// Every connection, by scheduler, the oldest first. Made in small pieces: no scheduler is held up
 /// by it, however many there are.

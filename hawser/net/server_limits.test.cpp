@@ -57,7 +57,7 @@ TEST(Server, Tcp_R_01_TheLimitIsOneTrueNumber) {
     EXPECT_EQ(served(), 10);
     EXPECT_EQ(net.status().connections, 10U);
     for (auto& each : peers)
-      if (!each->received.empty() || each->closed) {
+      if (!each->received.empty() || each->closed()) {
         each->received.clear();
         each->close();
       }
@@ -69,7 +69,7 @@ TEST(Server, Tcp_R_01_TheLimitIsOneTrueNumber) {
   }
 }
 
-TEST(Server, AtTheLimitItMayCloseInstead) {
+TEST(Server, Tcp_R_01_AtTheLimitItMayCloseInstead) {
   NetWorld net;
   ServerOptions options;
   options.max_connections = 3;

@@ -31,7 +31,7 @@ struct Echo {
   Next handle_packet(Packet packet) { return send(packet); }
 };
 
-TEST(Server, Tcp_CB_15_EveryWrongOptionIsNamedInOneError) {
+TEST(Server, Tcp_C_25_CB_15_EveryWrongOptionIsNamedInOneError) {
   NetWorld net;
   ServerOptions options;
   options.listen = "nowhere";

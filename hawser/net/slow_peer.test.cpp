@@ -116,7 +116,7 @@ TEST_F(SlowPeerTest, DroppingWorksThroughATransport) {
   EXPECT_EQ(got.back(), 499);
 }
 
-TEST_F(SlowPeerTest, WaitQueuesAndTheLimitResets) {
+TEST_F(SlowPeerTest, Tcp_EB_03_WaitQueuesAndTheLimitResets) {
   const Address at = net.serve<Rigged>(policy(SlowPeer::wait), &rig);
   auto peer = net.connect(at, false);
   net.run();
@@ -162,7 +162,7 @@ TEST_F(SlowPeerTest, WhatWaitsStillLeavesWhenItEndsInOrder) {
   }
 }
 
-TEST_F(SlowPeerTest, Tcp_E_52_AnAnswerWithAPacketThatCannotBeSentLeavesNothingWaiting) {
+TEST_F(SlowPeerTest, Tcp_E_52_EB_18_AnAnswerWithAPacketThatCannotBeSentLeavesNothingWaiting) {
   rig.cast = [](const std::string&) { return send("small").send(std::string(70'000, 'x')); };
   const Address at = net.serve<Rigged>(policy(SlowPeer::drop_oldest), &rig);
   auto peer = net.connect(at, false);

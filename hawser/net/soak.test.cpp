@@ -46,11 +46,11 @@ struct Moody {
   }
 };
 
-TEST(Soak, ThreeHundredSeedsOfAFaultyNetwork) {
+TEST(Soak, Tcp_R_35_ThreeHundredSeedsOfAFaultyNetwork) {
   ServerStatus sum;  // over all seeds: shows that everything meant to happen did
   sim::SeedOptions seeds;
   seeds.has_failed = [] { return ::testing::Test::HasFailure(); };
-  seeds.arguments = "--gtest_filter=Soak.ThreeHundredSeedsOfAFaultyNetwork";
+  seeds.arguments = "--gtest_filter=Soak.Tcp_R_35_ThreeHundredSeedsOfAFaultyNetwork";
   const auto report = sim::for_each_seed(
       300,
       [&sum](sim::World& world) {

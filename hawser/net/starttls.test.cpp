@@ -40,7 +40,7 @@ std::function<Next(Packet)> upgrading() {
   };
 }
 
-TEST(StartTls, Tcp_E_50_TheReplyIsStillPlainAndPipelinedBytesBelongToTheTransport) {
+TEST(StartTls, Tcp_E_50_R_11_TheReplyIsStillPlainAndPipelinedBytesBelongToTheTransport) {
   const std::string input =
       framed("a") + framed("tls") + "H" + masked(framed("b") + framed("c"), key);
   const std::string output =
@@ -163,7 +163,7 @@ TEST(StartTls, EndSendingDuringTheHandshakeComesBehindWhatWaits) {
   EXPECT_EQ(net.status().connections, 1U);
 }
 
-TEST(StartTls, WhatWaitsDuringTheHandshakeIsBounded) {
+TEST(StartTls, Tcp_EB_03_WhatWaitsDuringTheHandshakeIsBounded) {
   Rig rig;
   rig.packet = upgrading();
   rig.cast = [&](std::string word) {
@@ -365,7 +365,7 @@ TEST(StartTls, OneThatHasDoneItsWorkAtOnceLeavesAPlainConnection) {
   EXPECT_EQ(unframed(peer->received), (Packets{"proxy", "a", "b"}));
 }
 
-TEST(SetFraming, InMidStreamItHoldsBehindThePacket) {
+TEST(SetFraming, Tcp_R_11_InMidStreamItHoldsBehindThePacket) {
   const std::string input = "a\nlength\n" + framed("b\n") + framed("c");
   for (std::size_t cut = 0; cut <= input.size(); ++cut) {
     Rig rig;

@@ -66,7 +66,7 @@ TEST(Transport, Tcp_E_24_AServersHandlerSeesPlainPackets) {
   }
 }
 
-TEST(Transport, AGreetingFromInitGoesThroughIt) {
+TEST(Transport, Tcp_C_18_AGreetingFromInitGoesThroughIt) {
   Rig rig;
   rig.init = [] { return send("welcome"); };
   NetWorld net;
@@ -111,7 +111,7 @@ struct Owner {
   }
 };
 
-TEST(Transport, ADialedConnectionStandsWhenAllAreReady) {
+TEST(Transport, Tcp_E_61_ADialedConnectionStandsWhenAllAreReady) {
   const TransportMakers stacks[] = {
       {toy_cipher()},
       {toy_cipher(), toy_cipher({.key = 0x0f})},
@@ -251,7 +251,7 @@ TEST(Transport, Tcp_E_69_WhatATransportThrowsEndsItsConnectionOnly) {
   EXPECT_EQ(net.status().connections, 1U);
 }
 
-TEST(Transport, OneThatBreaksTheRulesEndsItsConnectionAndNotTheProgram) {
+TEST(Transport, Tcp_E_60_OneThatBreaksTheRulesEndsItsConnectionAndNotTheProgram) {
   struct Case {
     TransportMaker maker;
     const char* says;
@@ -277,7 +277,7 @@ TEST(Transport, OneThatBreaksTheRulesEndsItsConnectionAndNotTheProgram) {
   }
 }
 
-TEST(Transport, AHoldInTheMiddleKeepsTheRestUntilItIsOver) {
+TEST(Transport, Tcp_E_63_AHoldInTheMiddleKeepsTheRestUntilItIsOver) {
   for (const std::size_t piece : {0U, 1U, 5U}) {
     Rig rig;
     rig.cast = [](const std::string& word) {
@@ -410,7 +410,7 @@ TEST(Transport, SendLimitHoldsThroughOne) {
   EXPECT_EQ(net.lines_with("send_limit"), 1U);
 }
 
-TEST(Transport, AHeaderNamesThePeerAndIsGone) {
+TEST(Transport, Tcp_E_67_AHeaderNamesThePeerAndIsGone) {
   for (const bool bytewise : {false, true}) {
     Rig rig;
     rig.packet = [&](Packet packet) {
@@ -468,7 +468,7 @@ TEST(Transport, AHeaderBelowACipherIsTakenOutUnderIt) {
   EXPECT_EQ(unframed(plain(peer->received)), (Packets{"a", "b"}));
 }
 
-TEST(Transport, Tcp_E_52_AnAnswerThatCannotAllBeSentLeavesNothing) {
+TEST(Transport, Tcp_E_52_EB_18_AnAnswerThatCannotAllBeSentLeavesNothing) {
   Rig rig;
   rig.packet = [](Packet packet) -> Next {
     if (packet == "bad") return send("1").send("2").send(std::string(300, 'x'));
@@ -488,7 +488,7 @@ TEST(Transport, Tcp_E_52_AnAnswerThatCannotAllBeSentLeavesNothing) {
   EXPECT_EQ(net.status().packets_out, 3U);
 }
 
-TEST(Transport, HalfCloseGoesThroughOne) {
+TEST(Transport, Tcp_E_64_HalfCloseGoesThroughOne) {
   Rig rig;
   rig.packet = [](Packet) { return send("got"); };
   NetWorld net;
@@ -523,7 +523,7 @@ TEST(Transport, APassiveServerWorksThroughOne) {
   EXPECT_EQ(unframed(masked(masked(peer->received.substr(1), key).substr(1), 9)), sent);
 }
 
-TEST(Transport, Tcp_EB_19_TheIdleTimeoutCountsTheNetworkOnly) {
+TEST(Transport, Tcp_R_13_EB_19_TheIdleTimeoutCountsTheNetworkOnly) {
   Rig rig;
   NetWorld net;
   ServerOptions options = with({toy_cipher()});

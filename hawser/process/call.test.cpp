@@ -108,7 +108,7 @@ TEST(Calls, AHandlerMayAnswerByATask) {
   });
 }
 
-TEST(Calls, AnAnswerMayComeLaterAndFromAnotherProcess) {
+TEST(Calls, Tcp_E_35_E_47_AnAnswerMayComeLaterAndFromAnotherProcess) {
   with_server([](Fixture& f) {
     f.ask_in_task(Later{});
     f.settle(1s);

@@ -27,7 +27,7 @@ struct StartContext {
 };
 
 struct ChildSpec {
-  /// Unique among its siblings (simple_one_for_one gives numbers by itself).
+  /// Unique among its siblings; "": the supervisor gives one ("#1", … or, simple_one_for_one, "1").
   std::string id{};
   /// Starts the process, linked to `parent`, and answers when its init is through. Called again for
   /// each restart, on the thread of the scheduler it starts on. Error kind cancelled = "declined":

@@ -55,7 +55,7 @@ void join(ProcessWorld& w, Ref<Guest> process, const std::string& group) {
   in(w, process, [group] { EXPECT_TRUE(self().join(group).value()); });
 }
 
-TEST(Groups, APublishReachesEveryMemberOnEveryScheduler) {
+TEST(Groups, Tcp_E_36_EB_01_APublishReachesEveryMemberOnEveryScheduler) {
   in_worlds([](ProcessWorld& w) {
     std::vector<Ref<Guest>> guests;
     for (unsigned i = 0; i < 9; ++i) {

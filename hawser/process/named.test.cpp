@@ -78,7 +78,7 @@ TEST(Scopes, OneNameInTwoScopesIsTwoNames) {  // E-20, E-21
   });
 }
 
-TEST(Scopes, AClashNamesTheOwnersPidAndWhatItIs) {  // E-21
+TEST(Scopes, Tcp_E_21_AClashNamesTheOwnersPidAndWhatItIs) {  // E-21
   in_worlds([](ProcessWorld& w) {
     const auto rooms = std::make_shared<Registry>();
     auto first = clock(w, 0, {.name = "clock", .scope = rooms});
@@ -104,7 +104,7 @@ TEST(Scopes, APrefixedOneIsSeenInTheOuterOne) {
   });
 }
 
-TEST(Scopes, AUsersScopeGetsEachNameAndItsReleaseOnce) {  // E-22, EB-14
+TEST(Scopes, Tcp_E_22_AUsersScopeGetsEachNameAndItsReleaseOnce) {  // E-22, EB-14
   struct FailsInInit {
     void init() { throw std::runtime_error("no"); }
   };
@@ -191,7 +191,7 @@ TEST(Named, IsResolvedAnewAtEachUse) {  // E-23
   });
 }
 
-TEST(Named, AProcessCallsByNameInItsOwnSystemAndInAScope) {  // E-23
+TEST(Named, Tcp_E_23_AProcessCallsByNameInItsOwnSystemAndInAScope) {  // E-23
   in_worlds([](ProcessWorld& w) {
     const auto rooms = std::make_shared<Registry>();
     ASSERT_TRUE(clock(w, 1, {.name = "clock"}));

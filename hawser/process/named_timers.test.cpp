@@ -155,7 +155,7 @@ TEST(NamedTimers, TheTimeLeftCanBeAsked) {
   });
 }
 
-TEST(NamedTimers, TrafficAndTheIdleTimeoutAreIndependentOfThem) {  // EB-19
+TEST(NamedTimers, Tcp_E_48_EB_19_TrafficAndTheIdleTimeoutAreIndependentOfThem) {  // EB-19
   in_worlds([](ProcessWorld& w) {
     auto k = keeper(w);
     k.cast(Act{[] {

@@ -66,7 +66,7 @@ TEST(Init, AConstructorThatThrowsIsTheSame) {
   });
 }
 
-TEST(Init, MaySpawnAndTheInnerInitHasRunWhenItReturns) {
+TEST(Init, Tcp_E_59_MaySpawnAndTheInnerInitHasRunWhenItReturns) {
   in_worlds([](ProcessWorld& w) {
     auto outer = w.actor("outer", 1, {}, [&w] {
       const auto inner = self().spawn_link<Actor>({}, std::string("inner"), std::ref(w.events),
@@ -90,7 +90,7 @@ TEST(Init, MessagesSentToItselfInInitComeAfterwards) {
 
 // ---- ending ------------------------------------------------------------------------------------
 
-TEST(Terminate, IsCalledOnceForEachWayOfEndingButAKill) {
+TEST(Terminate, Tcp_C_13_IsCalledOnceForEachWayOfEndingButAKill) {
   in_worlds([](ProcessWorld& w) {
     auto normal = w.actor("normal", 1), crash = w.actor("crash", 1), signal = w.actor("signal", 1),
          kill = w.actor("kill", 1), answer = w.actor("answer", 1), linked = w.actor("linked", 0);
@@ -162,7 +162,7 @@ TEST(Ending, ACrashHurtsNobodyElse) {
   });
 }
 
-TEST(Ending, TheCrashReportSaysWhoWhereOnWhatAndUnderWhom) {
+TEST(Ending, Tcp_E_57_EB_20_TheCrashReportSaysWhoWhereOnWhatAndUnderWhom) {
   in_worlds([](ProcessWorld& w) {
     auto top = w.actor("top", 1, {.name = "the-top"});
     auto mid = w.actor("mid", 1, {.name = "the-middle", .parent = top.pid(), .trap_exit = true});
@@ -448,7 +448,7 @@ TEST(Names, AClashNamesTheOwner) {
   });
 }
 
-TEST(Names, AreFoundAndFreedAtTheEnd) {
+TEST(Names, Tcp_E_20_AreFoundAndFreedAtTheEnd) {
   in_worlds([](ProcessWorld& w) {
     auto a = w.actor("a", 1, {.name = "clock"});
     EXPECT_EQ(w.system.whereis("clock"), a.pid());
@@ -460,7 +460,7 @@ TEST(Names, AreFoundAndFreedAtTheEnd) {
   });
 }
 
-TEST(Pids, OfAnEndedProcessNeverReachesItsSuccessor) {
+TEST(Pids, Tcp_C_21_CB_04_OfAnEndedProcessNeverReachesItsSuccessor) {
   in_worlds([](ProcessWorld& w) {
     auto a = w.actor("a", 1);
     send_exit(a.pid(), Reason::killed());

@@ -32,7 +32,7 @@ Ref<Counter> counter(ProcessWorld& w, SpawnOptions options = {}) {
   return *w.system.spawn_on<Counter>(w.on(1), std::move(options));
 }
 
-TEST(Sys, StateCanBeReadAndReplaced) {
+TEST(Sys, Tcp_E_53_E_54_StateCanBeReadAndReplaced) {
   in_worlds([](ProcessWorld& w) {
     auto& here = w.system.environment();
     auto c = counter(w);
@@ -68,7 +68,7 @@ TEST(Sys, AnotherHandlerTypeAndADeadProcessAreErrors) {
   });
 }
 
-TEST(Sys, WhileSuspendedMessagesWaitInOrderAndSignalsWork) {
+TEST(Sys, Tcp_E_55_WhileSuspendedMessagesWaitInOrderAndSignalsWork) {
   in_worlds([](ProcessWorld& w) {
     auto& here = w.system.environment();
     auto a = w.actor("a", 1);

@@ -202,7 +202,9 @@ Result<Pid> System::start(ChildSpec spec) {
   if (started) {
     started_any_ = true;
   } else if (options_.log_failed_starts) {
-    log_->error("system", fmt::format("{} did not start: {}", id, started.error().text()));
+    log_->error("system",
+                fmt::format("{} did not start: {}", id.empty() ? "a child without an id" : id,
+                            started.error().text()));
   }
   return started;
 }

@@ -35,7 +35,7 @@ struct Raised {
   }
 };
 
-TEST(Telemetry, TheLogIsASubscriberOfItsLevel) {
+TEST(Telemetry, Tcp_R_22_TheLogIsASubscriberOfItsLevel) {
   ListLog log(LogLevel::info);
   Telemetry telemetry(log);
   Raised raised;

@@ -218,7 +218,7 @@ struct Secret {
   void handle_info(Info&) { throw std::runtime_error("boom"); }
 };
 
-TEST(CrashReport, AHandlerMayKeepItsStateSecret) {
+TEST(CrashReport, Tcp_E_57_EB_15_AHandlerMayKeepItsStateSecret) {
   in_worlds([](ProcessWorld& w) {
     auto secret = *w.system.spawn_on<Secret>(w.on(1), {});
     EXPECT_EQ(*sys::describe(w.system.environment(), secret.pid()), "(redacted)");
@@ -252,7 +252,7 @@ TEST(CrashReport, ALongStateIsCutAndADescribeThatThrowsIsSurvived) {
   EXPECT_NE(only_error(w).find("describe() threw: worse"), std::string::npos);
 }
 
-TEST(CrashReport, ThereIsNoneForAnyOtherEnd) {
+TEST(CrashReport, Tcp_E_57_ThereIsNoneForAnyOtherEnd) {
   in_worlds([](ProcessWorld& w) {
     for (const auto& reason : {Reason::normal(), Reason::shutdown(), Reason::closed(),
                                Reason::killed(), Reason::custom("own")}) {

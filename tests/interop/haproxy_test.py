@@ -2,10 +2,12 @@
 """HAProxy in front of `hawser serve --proxy-protocol`, with both versions of the header, plain, with TLS
 passed through, and with its health checks."""
 
+import json
 import os
 import shutil
 import socket
 import struct
+import subprocess
 import tempfile
 
 import program
@@ -45,6 +47,30 @@ listen echo
                     await_listener(port)
                     lines = call_by_peer(("127.0.0.1", port), packets=200, size=3000, rounds=5)
                     self.assertEqual(lines[-1], "done", lines)
+
+    def test_the_servers_peer_is_the_client_and_not_the_proxy(self):
+        for option in ("send-proxy", "send-proxy-v2"):
+            with self.subTest(option), tempfile.TemporaryDirectory() as folder:
+                observe = os.path.join(folder, "observe.sock")
+                os.chmod(folder, 0o700)
+                with self.serve("--proxy-protocol", "127.0.0.1/32", "--observe", observe) as server:
+                    port = free_port()
+                    with self.proxy(folder, port, server.address("packet")[1], option):
+                        await_listener(port)
+                        # An address of its own: the proxy's, and its health checks', is 127.0.0.1.
+                        with socket.create_connection(("127.0.0.1", port), timeout=LIMIT,
+                                                      source_address=("127.0.0.2", 0)) as client:
+                            client.sendall(struct.pack(">H", 5) + b"hello")
+                            self.assertEqual(client.recv(7, socket.MSG_WAITALL), b"\0\5hello")
+                            mine = "%s:%d" % client.getsockname()
+                            self.assertIn(mine, self.peers(observe))
+                            self.assertTrue(mine.startswith("127.0.0.2:"))
+
+    def peers(self, observe):
+        """Whom the server's connections are from, as it says itself."""
+        seen = subprocess.run([program.hawser, "observe", observe, "--json"], timeout=LIMIT, check=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        return [each["peer"] for each in json.loads(seen.stdout)["connections"]["connections"]]
 
     def test_tls_behind_the_header(self):
         with Certificates() as files, self.serve(

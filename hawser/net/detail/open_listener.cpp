@@ -38,7 +38,8 @@ Result<Engine::Listening> open_listener(Scheduler& scheduler, const std::string&
   if (exchange == nullptr) return engine.listen(address, listen, events);
   const std::string& name = options.listen.inherited();
   std::optional<InheritedSocket> inherited =
-      name.empty() ? exchange->take(server, address) : exchange->take(name, Address{});
+      name.empty() ? exchange->take(server.empty() ? address.text() : server, address)
+                   : exchange->take(name, Address{});
   if (!inherited && !name.empty()) {
     return std::unexpected(Error{ErrorKind::not_found, 0, "listen",
                                  fmt::format("no socket called '{}' was inherited; there are: {}",
@@ -49,7 +50,7 @@ Result<Engine::Listening> open_listener(Scheduler& scheduler, const std::string&
                              : engine.listen(address, listen, events);
   if (!listening) return listening;
   SocketExchange::Offer offer;
-  offer.server = server;
+  offer.server = server.empty() ? listening->bound.text() : server;
   offer.listener = listener;
   offer.scheduler = &scheduler;
   offer.socket = listening->id;

@@ -94,7 +94,8 @@ struct ServerState {
       : listeners(listening), acceptors(listening), supervisors(schedulers), kept(schedulers) {}
 
   // ---- never changed after the start
-  std::string name;
+  std::string name;        // where it listens, if it was given none
+  std::string given_name;  // "" for such a one
   ServerOptions options;
   Address asked;
   Pid parent;                           // who started the server, and ends it

@@ -4,6 +4,7 @@
 
 #include <hawser/engine/sim/world.hpp>
 #include <hawser/net/server.hpp>
+#include <hawser/net/testing/bare_peer.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/system.hpp>
 
@@ -69,62 +70,32 @@ class PeerLoop final : public Loop {
   bool finished_ = false;
 };
 
-/// A client without any framework: a socket and what came out of it.
-class Peer final : public StreamEvents {
+/// A client without any framework.
+class Peer final : public BareStream {
  public:
-  Peer(Engine& engine, const Address& to, bool reads = true) : engine_(engine), reads_(reads) {
-    auto id = engine.connect(to, {}, *this);
-    if (!id) throw std::runtime_error(id.error().text());
-    id_ = *id;
-    engine.wake();
+  Peer(Engine& engine, const Address& to, bool reads = true) : BareStream(engine), reads_(reads) {
+    connect(to);
   }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  ~Peer() { close(CloseMode::immediate); }
-
-  void send(BytesView bytes) {
-    if (SendQueue* queue = engine_.outgoing(id_)) queue->append(bytes);
-    engine_.wake();
-  }
-  void end() {
-    engine_.shutdown_sending(id_);
-    engine_.wake();
-  }
-  void close(CloseMode mode = CloseMode::immediate) {
-    engine_.close(id_, mode, Instant::never());
-    engine_.wake();
-    closed = true;
-  }
+  /// Also before it is connected: then from then on.
   void read(bool on) {
     reads_ = on;
-    on ? engine_.resume_receiving(id_) : engine_.pause_receiving(id_);
-    engine_.wake();
+    BareStream::read(on);
   }
-  /// The server's side is over, in one way or the other.
-  bool over() const { return ended || failed; }
 
-  std::string received;
   bool connected = false;
-  bool ended = false;
-  bool failed = false;
-  bool closed = false;
   std::function<void(Peer&)> on_bytes;
 
  private:
   void on_connected() override {
     connected = true;
-    if (reads_) engine_.resume_receiving(id_);
+    if (reads_) BareStream::read(true);
   }
   void on_received(BytesView bytes) override {
-    received += bytes;
+    BareStream::on_received(bytes);
     if (on_bytes) on_bytes(*this);
   }
-  void on_end_of_stream() override { ended = true; }
-  void on_failed(const Error&) override { failed = true; }
 
-  Engine& engine_;
   bool reads_;
-  SocketId id_;
 };
 
 class NetWorld {

@@ -115,7 +115,7 @@ TEST_F(HandshakeBudgetTest, nothing_is_posted_once_all_is_quiet) {
   EXPECT_LE(scheduler.engine().counters().polls - polls, 2U);
 }
 
-TEST_F(HandshakeBudgetTest, many_handshakes_at_once_all_come_through) {
+TEST_F(HandshakeBudgetTest, Tcp_E_71_EB_09_many_handshakes_at_once_all_come_through) {
   world.server_options.handshakes.steps_per_turn = 2;
   const TlsServerContext server = world.server_context();
   const TlsClientContext client = world.client_context();

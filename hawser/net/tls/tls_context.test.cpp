@@ -113,7 +113,7 @@ TEST_F(TlsContext, opens_an_encrypted_key_and_keeps_the_password_to_itself) {
   EXPECT_EQ(fault_of(identity), "none");
 }
 
-TEST_F(TlsContext, tells_all_faults_at_once) {
+TEST_F(TlsContext, Tcp_E_25_E_60_tells_all_faults_at_once) {
   TlsServerOptions bad;
   bad.protocol.minimum = TlsVersion::tls_1_3;
   bad.protocol.maximum = TlsVersion::tls_1_2;

@@ -24,7 +24,7 @@ bool contains(std::string_view text, std::string_view part) {
 
 #define EXPECT_CONTAINS(text, part) EXPECT_TRUE(contains(text, part)) << (text)
 
-TEST(TlsHandshake, comes_through_in_both_versions_however_it_is_split) {
+TEST(TlsHandshake, Tcp_E_71_comes_through_in_both_versions_however_it_is_split) {
   for (const TlsVersion version : both_versions) {
     for (const std::size_t piece : {0U, 1U, 2U, 3U, 5U, 7U, 100U, 1000U}) {
       TlsWorld world;
@@ -115,7 +115,7 @@ TEST(TlsHandshake, a_client_that_knows_no_name_does_not_begin) {
   EXPECT_EQ(pair.client->wire(), "");
 }
 
-TEST(TlsHandshake, an_authority_nobody_trusts_is_refused) {
+TEST(TlsHandshake, Tcp_EB_24_an_authority_nobody_trusts_is_refused) {
   for (const TlsVersion version : both_versions) {
     TlsWorld world;
     allow_only(world, version);
@@ -130,7 +130,7 @@ TEST(TlsHandshake, an_authority_nobody_trusts_is_refused) {
   }
 }
 
-TEST(TlsHandshake, verification_can_be_skipped_and_is_loud) {
+TEST(TlsHandshake, Tcp_EB_24_verification_can_be_skipped_and_is_loud) {
   TlsWorld world;
   world.client_options.trust = {};
   world.client_options.dangerously_skip_verification = true;

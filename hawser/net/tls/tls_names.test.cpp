@@ -29,7 +29,7 @@ AlpnOutcome agree(std::vector<std::string> ours, TlsAlpn server_policy,
           pair.client->failed ? pair.client->failed->text() : pair.client_tls().info().alpn};
 }
 
-TEST(TlsAlpn, the_servers_preference_counts) {
+TEST(TlsAlpn, Tcp_R_10_the_servers_preference_counts) {
   const AlpnOutcome outcome = agree({"b", "a"}, TlsAlpn::strict, {"a", "c", "b"});
   EXPECT_EQ(outcome.server, "b");
   EXPECT_EQ(outcome.client, "b");
@@ -80,7 +80,7 @@ struct TlsNames : ::testing::Test {
   TlsWorld world;
 };
 
-TEST_F(TlsNames, choose_the_certificate) {
+TEST_F(TlsNames, Tcp_R_09_choose_the_certificate) {
   EXPECT_EQ(who_is("one.example"), "CN=one.example");
   EXPECT_EQ(who_is("ONE.example"), "CN=one.example");
   EXPECT_EQ(who_is("one.example."), "CN=one.example");

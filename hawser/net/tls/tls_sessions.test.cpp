@@ -99,7 +99,7 @@ TEST_P(TlsSessions, keep_the_clients_certificate) {
   EXPECT_TRUE(pair.server_tls().info().peer_verified);
 }
 
-TEST_P(TlsSessions, a_reload_is_seen_by_new_handshakes_only) {
+TEST_P(TlsSessions, Tcp_R_09_a_reload_is_seen_by_new_handshakes_only) {
   const TlsServerContext server = world.server_context();
   const TlsClientContext client = world.client_context();
   TlsPair up(world, server, client);

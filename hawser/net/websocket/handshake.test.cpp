@@ -328,7 +328,7 @@ TEST_F(WebSocketHandshake, an_end_before_it_is_through_has_a_reason) {
   EXPECT_EQ(silent->wire(), "");
 }
 
-TEST(WebSocketOptions, are_checked_when_a_maker_is_made) {
+TEST(WebSocketOptions, Tcp_E_25_E_60_are_checked_when_a_maker_is_made) {
   EXPECT_THROW(websocket_server({.path = "ws"}), std::invalid_argument);
   EXPECT_THROW(websocket_server({.path = "/ws?x"}), std::invalid_argument);
   EXPECT_THROW(websocket_server({.subprotocols = {"a b"}}), std::invalid_argument);

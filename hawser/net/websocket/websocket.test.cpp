@@ -246,6 +246,13 @@ TEST_F(WebSocketCases, A6_text_is_utf8) {
       "\xff",
       "abc\xc2z",
       "\xe2\x82z"};
+  check({.name = "6.1.1", .frames = {of(text, "")}, .delivered = {""}});
+  check({.name = "6.1.2",
+         .frames = {of(text, "", false), of(cont, "", false), of(cont, "")},
+         .delivered = {""}});
+  check({.name = "6.1.3",
+         .frames = {of(text, "", false), of(cont, "middle", false), of(cont, "")},
+         .delivered = {"middle"}});
   for (const auto& one : good) {
     check({.name = "6 good", .frames = {of(text, one)}, .delivered = {one}});
     Case split{
@@ -299,6 +306,11 @@ TEST_F(WebSocketCases, A7_closing) {
   check({.name = "7.1.5",
          .frames = {of(text, "f1", false), normal_close(), of(cont, "f2")},
          .close = 1000});
+  const std::string large(262'144, '*');
+  check({.name = "7.1.6",
+         .frames = {of(text, large), normal_close(), of(ping, "late")},
+         .delivered = {large},
+         .close = 1000});
   check({.name = "7.3.1", .frames = {of(close_op, "")}, .close = 1005});
   check(refused("7.3.2", {of(close_op, "a")}));
   check({.name = "7.3.4", .frames = {of(close_op, close_payload(1000, "Hello"))}, .close = 1000});
@@ -317,6 +329,51 @@ TEST_F(WebSocketCases, A7_closing) {
        {0U, 999U, 1004U, 1005U, 1006U, 1015U, 1016U, 1100U, 2000U, 2999U, 5000U, 65535U}) {
     check(refused("7.9 " + std::to_string(code), {of(close_op, close_payload(code))}));
   }
+}
+
+TEST_F(WebSocketCases, A9_large_messages_arrive_however_they_are_cut) {
+  const auto bulk = [&](Case of, bool server, std::size_t piece) {
+    of.frames.push_back(normal_close());
+    Outcome expected{.delivered = of.delivered, .answers = {}, .close = 1000, .ended = true};
+    EXPECT_EQ(run(of, server, [piece] { return piece; }), expected) << of.name << " " << piece;
+  };
+  // 9.1, 9.2: up to 16 MiB, which is the default limit.
+  for (const unsigned kind : {text, binary}) {
+    const std::string payload(std::size_t{16} << 20U, kind == text ? '*' : '\xfe');
+    bulk({.name = "9.1/2", .frames = {of(kind, payload)}, .delivered = {payload}}, kind == binary,
+         SIZE_MAX);
+  }
+  for (const bool server : {true, false}) {
+    // 9.3, 9.4: in fragments, small and large.
+    for (const std::size_t fragment : {std::size_t{64}, std::size_t{4096}, std::size_t{1} << 18U}) {
+      const std::string payload(fragment == 64 ? 65'536 : 1'048'576, '*');
+      Case split{.name = "9.3/4", .frames = {}, .delivered = {payload}};
+      for (std::size_t at = 0; at < payload.size(); at += fragment)
+        split.frames.push_back(of(at == 0 ? text : cont, payload.substr(at, fragment),
+                                  at + fragment >= payload.size()));
+      bulk(std::move(split), server, 65'536);
+    }
+    // 9.5, 9.6: in pieces of the network.
+    const std::string payload(std::size_t{1} << 18U, '*');
+    for (const std::size_t piece : {64U, 256U, 2048U})
+      bulk({.name = "9.5/6", .frames = {of(text, payload)}, .delivered = {payload}}, server, piece);
+    // 9.7, 9.8: a thousand messages, of each size.
+    for (const std::size_t size : {0U, 16U, 64U, 256U, 1024U}) {
+      Case many{.name = "9.7/8", .frames = {}};
+      many.frames.assign(1000, of(binary, std::string(size, 'x')));
+      many.delivered.assign(1000, std::string(size, 'x'));
+      bulk(std::move(many), server, 1500);
+    }
+  }
+}
+
+TEST_F(WebSocketCases, A10_what_the_peer_fragments_by_itself_is_one_message) {
+  const std::string payload(65536, '*');
+  Case split{.name = "10.1.1", .frames = {}, .delivered = {payload}};
+  for (std::size_t at = 0; at < payload.size(); at += 1300)
+    split.frames.push_back(
+        of(at == 0 ? text : cont, payload.substr(at, 1300), at + 1300 >= payload.size()));
+  check(split);
 }
 
 TEST_F(WebSocketCases, masking_is_what_each_side_must_do) {

@@ -94,9 +94,7 @@ Error ChildKeeper::running_error(std::string_view operation, std::string_view id
           fmt::format("child \"{}\" is running as {}", id, pid.text())};
 }
 
-std::optional<Error> spec_error(const ChildSpec& spec, bool needs_id) {
-  if (needs_id && spec.id.empty())
-    return Error{ErrorKind::invalid_argument, 0, "child", "a child's id must not be empty"};
+std::optional<Error> spec_error(const ChildSpec& spec) {
   if (!spec.start)
     return Error{ErrorKind::invalid_argument, 0, "child",
                  fmt::format("child \"{}\" has no start function", spec.id)};

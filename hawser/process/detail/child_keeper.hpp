@@ -118,7 +118,7 @@ class ChildKeeper {
 };
 
 /// What makes a spec unusable, if anything does.
-std::optional<Error> spec_error(const ChildSpec& spec, bool needs_id);
+std::optional<Error> spec_error(const ChildSpec& spec);
 
 std::unique_ptr<ChildKeeper> make_ordered_children(const SupervisorOptions& options);
 std::unique_ptr<ChildKeeper> make_dynamic_children(const SupervisorOptions& options);

@@ -21,7 +21,7 @@ void DynamicChildren::begin(std::vector<ChildSpec> specs) {
     return;
   }
   template_ = std::move(specs.front());
-  if (auto error = spec_error(template_, false)) self().stop(Reason::failed(error->text()));
+  if (auto error = spec_error(template_)) self().stop(Reason::failed(error->text()));
 }
 
 // ---- starting ----------------------------------------------------------------------------------

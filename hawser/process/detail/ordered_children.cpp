@@ -34,7 +34,7 @@ void OrderedChildren::enqueue(std::move_only_function<Task<>()> step) {
 
 void OrderedChildren::begin(std::vector<ChildSpec> specs) {
   for (ChildSpec& spec : specs) {
-    std::optional<Error> error = spec_error(spec, true);
+    std::optional<Error> error = spec_error(spec);
     if (!error && find(spec.id) != nullptr)
       error = Error{ErrorKind::already_exists, 0, "child",
                     fmt::format("two children have the id \"{}\"", spec.id)};
@@ -264,7 +264,7 @@ Task<> OrderedChildren::deal_with_retry(std::uint64_t token, bool failed) {
 // ---- calls -------------------------------------------------------------------------------------
 
 Task<> OrderedChildren::do_start_child(ChildSpec spec, From<Pid> from) {
-  if (auto error = spec_error(spec, true)) {
+  if (auto error = spec_error(spec)) {
     from.fail(std::move(*error));
     co_return;
   }
@@ -443,6 +443,11 @@ void OrderedChildren::shut_down(const Reason& reason) {
 // ---- the table ---------------------------------------------------------------------------------
 
 OrderedChildren::Child& OrderedChildren::add(ChildSpec spec) {
+  if (spec.id.empty()) {
+    do {
+      spec.id = fmt::format("#{}", ++unnamed_);
+    } while (find(spec.id) != nullptr);
+  }
   const auto at = children_.emplace(children_.end(), std::move(spec));
   by_id_.emplace(at->spec.id, at);
   return *at;

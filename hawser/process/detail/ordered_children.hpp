@@ -101,6 +101,7 @@ class OrderedChildren final : public ChildKeeper {
   std::map<Pid, Child*> by_pid_;
   std::deque<std::move_only_function<Task<>()>> steps_;
   std::vector<From<bool>> awaiting_started_;
+  std::uint64_t unnamed_ = 0;  // ids given to those that came without
   bool started_ = false;
   Waiter* waiting_ = nullptr;
   // What the work waits for, besides the next step:

@@ -67,7 +67,7 @@ void Chaos::act() {
     return gone;
   });
   std::erase_if(packets_, [&](const PacketPeer& peer) {
-    const bool gone = peer.peer->over() || peer.peer->closed;
+    const bool gone = peer.peer->over() || peer.peer->closed();
     if (gone) judge(peer);
     return gone;
   });
