@@ -375,6 +375,44 @@ TEST(HostileStomp, FloodsAQueueThatBlocksAndIsNotReadUntilThereIsRoom) {
   EXPECT_TRUE(scene.hub.until([&] { return reader->messages == 5'000; }, 60s)) << reader->messages;
 }
 
+TEST(HostileStomp, StallsOnATopicThatWaitsForIt) {
+  hub::HubOptions options = strict();
+  options.bus.topic.waiting_messages = 100;
+  options.bus.topic.slow = bus::SlowSubscriber::block;
+  options.broker.client.window_messages = 50;
+  options.stomp_server.connection.high_water = 20'000;
+  options.stomp_server.connection.low_water = 4'000;
+  Scene scene(options);
+  const auto lazy = scene.connect();
+  lazy->subscribe("/topic/busy", "1", "in");
+  EXPECT_TRUE(scene.hub.until([&] { return lazy->has_receipt("in"); }, 5s));
+  lazy->read(false);
+  const auto sender = scene.connect();
+  for (int i = 0; i < 5'000; ++i) sender->send("/topic/busy", std::string(1'000, 'x'));
+  sender->send("/topic/busy", "last", "all");
+  scene.world.run_for(10s);
+  EXPECT_FALSE(lazy->over());
+  EXPECT_FALSE(sender->over());
+  EXPECT_FALSE(sender->has_receipt("all")) << "it is held up: nothing is lost";
+  EXPECT_LE(scene.hub.bus_statistics().waiting_bytes, 250'000U);
+  EXPECT_TRUE(scene.neighbour->is_served()) << "who has nothing to do with it goes on";
+  lazy->read(true);
+  EXPECT_TRUE(scene.hub.until([&] { return lazy->messages == 5'001; }, 60s)) << lazy->messages;
+  EXPECT_TRUE(scene.hub.until([&] { return sender->has_receipt("all"); }, 5s));
+}
+
+TEST(HostileStomp, WhatIsForbiddenIsLetPassOnlyWhereThatWasAskedFor) {
+  for (const bool lenient : {false, true}) {
+    hub::HubOptions options = strict();
+    options.lenient[lenient ? "stomp" : "stomp-websocket"].session.unknown_acks = true;
+    Scene scene(options);
+    const auto client = scene.connect();
+    client->raw(frame_of("ACK\nid:nothing\nreceipt:r\n\n"));
+    EXPECT_TRUE(scene.hub.until([&] { return client->over() || client->has_receipt("r"); }, 5s));
+    EXPECT_EQ(client->over(), !lenient);
+  }
+}
+
 TEST(HostileStomp, GuessesPasswords) {
   hub::AccessRules rules;
   rules.users["alice"].password_hash =

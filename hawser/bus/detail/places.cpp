@@ -195,7 +195,7 @@ void Shard::dead_letter(Queue& queue, Entry entry, DeadLetterReason reason) {
     // Both changes are in one batch of the store: it is here or there, never nowhere.
     Place* place = this->place(to);
     if (place == nullptr || place->queue.get() == &queue ||
-        !put(*place, std::move(message), Put::moved))
+        !put(nullptr, *place, std::move(message), Put::moved))
       ++totals_.dropped;
     if (entry.stored) stored_gone(queue, entry.sequence);
     return;

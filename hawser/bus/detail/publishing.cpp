@@ -50,9 +50,8 @@ void Shard::publish_to_queue(Peer* from, Place& place, MessagePtr message, std::
   queue.push(std::move(message), stored, now_);
   if (room == Queue::Room::over && from != nullptr) [[unlikely]] {
     full_.push_back(&place.blocked);
-    // Who takes from it himself must go on to be heard, or there would never be room.
-    const auto own = [from](const Subscriber* each) { return each->peer == from; };
-    block(*from, token, stored, std::ranges::none_of(queue.consumer_list(), own));
+    full_is_own_ = consumes(from, queue);
+    block(*from, token, stored);
     return;
   }
   if (token == 0) return;
@@ -61,7 +60,7 @@ void Shard::publish_to_queue(Peer* from, Place& place, MessagePtr message, std::
 
 /// A dead letter, or a topic's message for a durable subscription: there is no publisher who could
 /// still be refused. What finds no room is lost, and counted.
-bool Shard::put(Place& place, MessagePtr message, Put how) {
+bool Shard::put(const Peer* from, Place& place, MessagePtr message, Put how) {
   Queue& queue = this->queue(place);
   if (place.filter != nullptr && !place.filter->accepts(*message)) return true;
   const bool stored = stores(queue, *message);
@@ -72,7 +71,10 @@ bool Shard::put(Place& place, MessagePtr message, Put how) {
     ++totals_.dropped;
     return false;
   }
-  if (room == Queue::Room::over && how == Put::usual) full_.push_back(&place.blocked);
+  if (room == Queue::Room::over && how == Put::usual) {
+    full_.push_back(&place.blocked);
+    full_is_own_ = full_is_own_ || consumes(from, queue);
+  }
   if (stored) record_add(place, message);
   queue.push(std::move(message), stored, now_);
   return true;
@@ -99,7 +101,14 @@ Error Shard::full(const Place& place, std::string_view operation) const {
 // ---- publishers that wait
 // -----------------------------------------------------------------------------
 
-void Shard::block(Peer& from, std::uint64_t token, bool stored, bool holds) {
+bool Shard::consumes(const Peer* peer, const Queue& queue) noexcept {
+  return std::ranges::any_of(queue.consumer_list(),
+                             [peer](const Subscriber* each) { return each->peer == peer; });
+}
+
+void Shard::block(Peer& from, std::uint64_t token, bool stored) {
+  // Who takes from it himself must go on to be heard, or there would never be room.
+  const bool holds = !std::exchange(full_is_own_, false);
   const std::uint64_t id = ++last_blocked_;
   for (auto* waiting : full_) waiting->push_back(id);
   blocked_.emplace(id, BlockedPublish{from.pid, token, stored, holds, full_.size()});
@@ -144,10 +153,11 @@ void Shard::publish_to_topic(Peer* from, Place& place, MessagePtr message, std::
     route(from, place.to.name, *place.topic, message);
   }
   if (!full_.empty() && from != nullptr) [[unlikely]] {
-    block(*from, token, changes_.changes.size() != before.changes, true);
+    block(*from, token, changes_.changes.size() != before.changes);
     return;
   }
   full_.clear();
+  full_is_own_ = false;
   if (token != 0) confirm_change(before, publisher, token);
 }
 
@@ -209,7 +219,7 @@ void Shard::route(const Peer* from, const std::string& name, Topic& topic,
   message.retain(references);
   patterns_.for_each(name, topic, [&](TopicTarget& target) {
     if (target.durable) [[unlikely]] {
-      if (!put(*static_cast<Place::Target&>(target).place, message)) ++topic.dropped;
+      if (!put(from, *static_cast<Place::Target&>(target).place, message)) ++topic.dropped;
       return;
     }
     auto& subscriber = static_cast<Subscriber&>(target);

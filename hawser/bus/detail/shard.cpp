@@ -271,7 +271,7 @@ void Shard::handle_cast(Relay relay) {
   if (later(relay)) return;
   begin_turn();
   Place* place = this->place(relay.to);
-  const bool taken = place != nullptr && put(*place, std::move(relay.message), Put::moved);
+  const bool taken = place != nullptr && put(nullptr, *place, std::move(relay.message), Put::moved);
   // Known to be taken, or safe where that is promised: only then does its origin let go of it.
   confirm_when_stored(
       {relay.from, relay.token | (taken ? 1ULL : 0ULL) << 63, Notice::Kind::prepared, false});

@@ -178,14 +178,15 @@ class Shard final : public QueueHost {
     usual,
     moved,  ///< it is stored elsewhere already: whether the store is behind does not matter
   };
-  bool put(Place& place, MessagePtr message, Put how = Put::usual);
+  bool put(const Peer* from, Place& place, MessagePtr message, Put how = Put::usual);
+  static bool consumes(const Peer* peer, const Queue& queue) noexcept;
   void record_add(Place& place, const MessagePtr& message);
   void offer(const Peer* from, Subscriber& subscriber, const Message& message,
              std::uint32_t& references);
   void pump(Subscriber& subscriber);
   void end_slow();
   /// The publish of this moment waits for what it has found full.
-  void block(Peer& from, std::uint64_t token, bool stored, bool holds);
+  void block(Peer& from, std::uint64_t token, bool stored);
   void unblock(std::vector<std::uint64_t>& waiting);
 
   // ---- what topics keep (keeping.cpp)
@@ -304,6 +305,7 @@ class Shard final : public QueueHost {
   std::map<std::uint64_t, BlockedPublish> blocked_;
   std::uint64_t last_blocked_ = 0;
   std::vector<std::vector<std::uint64_t>*> full_;
+  bool full_is_own_ = false;  // one of them is a queue that the publisher itself takes from
 
   struct Confirmation {
     Pid whom;
