@@ -36,6 +36,23 @@ class AtRabbitMq(ClientCases, Case):
             peer.ack(second)
             peer.kill()
 
+    def test_A_03_an_ack_takes_other_subscriptions_messages_with_it(self):
+        """Against the text; docs/stomp.md warns of it: one connection for each `client` subscription."""
+        name, other = self.name(), self.name()
+        for each in (name, other):
+            self.fill(each, 1)
+        peer = self.peer().ready()
+        peer.subscribe(name, "client")
+        peer.message()
+        peer.subscribe(other, "client")
+        peer.ack(peer.message())
+        peer.kill()
+        self.fill(name, 1, marker="yes")
+        reader = self.peer().ready()
+        reader.subscribe(name)
+        self.assertEqual(reader.message().headers.get("marker"), "yes")
+        self.assertEqual(reader.close(), [])
+
     def test_websocket(self):
         for version, engine in self.each():
             peer = self.peer(engine, version, port=self.broker.websocket_port, websocket="/ws").ready()
