@@ -21,7 +21,7 @@ cp "$source/package-lock.json" "$folder/wanted.json"
 # `npm ci` looks only at a lock file of that name; it stays there when all went well.
 mv "$folder/wanted.json" "$folder/package-lock.json"
 if ! (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
-  --fetch-retries=2 --fetch-timeout=60000 </dev/null >&2); then
+  --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 </dev/null >&2); then
   rm -rf "$folder/node_modules" "$folder/package-lock.json"
   echo "the npm packages of $source/package.json cannot be installed: is the registry" \
     "$(npm config get registry 2>/dev/null) reachable?" >&2

@@ -233,6 +233,10 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   DeliveryTicket ticket_for(SubscriptionId id, Wanted* wanted, const FrameView& frame);
   Result<Settled> settle(DeliveryTicket ticket, bool good, TransactionId transaction,
                          detail::Outcome done);
+  /// Its own `client` mode, by ACKs that reach no other subscription (Dialect::acks_reach_across).
+  bool settles_one_by_one(AckMode mode) const noexcept;
+  Result<void> write_settle(Wanted& of, std::uint64_t number, bool good, TransactionId transaction,
+                            std::uint64_t token);
   void lose_deliveries(Lost& lost);
 
   // client_consumers.cpp

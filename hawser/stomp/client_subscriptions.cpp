@@ -93,8 +93,9 @@ void Client::make_live(SubscriptionId id, Wanted& wanted) {
   wanted.confirmed = false;
   const std::uint64_t token =
       ask([this, id](Result<void> outcome) { made_live(id, std::move(outcome)); });
-  const auto number = session_->subscribe(what.destination, what.ack, headers_of(what), token,
-                                          scheduler().now(), name);
+  const AckMode mode = settles_one_by_one(what.ack) ? AckMode::client_individual : what.ack;
+  const auto number =
+      session_->subscribe(what.destination, mode, headers_of(what), token, scheduler().now(), name);
   if (number) {
     wanted.live = *number;
     live_[*number] = id;
@@ -216,19 +217,38 @@ Result<Settled> Client::settle(DeliveryTicket ticket, bool good, TransactionId t
   if (id->empty())
     return refused(ErrorKind::protocol_error, command,
                    "the broker gave the message no name to acknowledge it by");
-  const auto open = transactions_.find(transaction);
-  const std::string_view name = open == transactions_.end() ? std::string_view{} : open->second;
+  if (settles_one_by_one(of->unsettled.mode()) && (good || options_->dialect.cumulative_nack)) {
+    for (const std::uint64_t earlier : of->unsettled.before(ticket.number))
+      if (auto written = write_settle(*of, earlier, good, transaction, 0); !written)
+        return std::unexpected(std::move(written.error()));
+  }
   const std::uint64_t token = done ? ask(std::move(done)) : 0;
-  const Instant now = scheduler().now();
-  auto written = good ? session_->ack(of->live, *id, token, now, name)
-                      : session_->nack(of->live, *id, token, now, name);
-  if (!written) {
+  if (auto written = write_settle(*of, ticket.number, good, transaction, token); !written) {
     asked_.erase(token);
     return std::unexpected(std::move(written.error()));
   }
-  ++(good ? counters_.acks : counters_.nacks);
-  of->unsettled.settle(ticket.number, good || options_->dialect.cumulative_nack, transaction);
   return Settled::sent;
+}
+
+bool Client::settles_one_by_one(AckMode mode) const noexcept {
+  return mode == AckMode::client && options_->dialect.acks_reach_across &&
+         session_->version() != Version::v1_0;
+}
+
+Result<void> Client::write_settle(Wanted& of, std::uint64_t number, bool good,
+                                  TransactionId transaction, std::uint64_t token) {
+  const auto open = transactions_.find(transaction);
+  const std::string_view name = open == transactions_.end() ? std::string_view{} : open->second;
+  const std::string& id = *of.unsettled.id_of(number);
+  const Instant now = scheduler().now();
+  auto written = good ? session_->ack(of.live, id, token, now, name)
+                      : session_->nack(of.live, id, token, now, name);
+  if (!written) return written;
+  ++(good ? counters_.acks : counters_.nacks);
+  const bool cumulative = !settles_one_by_one(of.unsettled.mode());
+  of.unsettled.settle(number, cumulative && (good || options_->dialect.cumulative_nack),
+                      transaction);
+  return {};
 }
 
 void Client::handle_cast(Settle message) {

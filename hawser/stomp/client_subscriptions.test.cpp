@@ -191,6 +191,32 @@ TEST_F(ClientSubscriptions, Stomp_A_03_CumulativeWithinOneSubscriptionOnly) {
   EXPECT_EQ(ask(Settle(script.tickets[1])), Settled::sent);
 }
 
+TEST_F(ClientSubscriptions, Stomp_A_03_WhereAnAckReachesAcrossEachMessageGetsItsOwn) {
+  ClientOptions options = rabbitmq({});
+  options.subscriptions = {{"/queue/a", AckMode::client}, {"/queue/b", AckMode::client}};
+  start_ready(options);
+  EXPECT_EQ(value(broker.all(Command::subscribe)[0], "ack"), "client-individual");
+  tell("1", {}, "1");
+  tell("2", {}, "2");
+  tell("3", {}, "1");
+  tell("4", {}, "1");
+  ASSERT_TRUE(event("message 4"));
+  EXPECT_EQ(ask(Settle(script.tickets[2]).with_receipt()), Settled::sent);
+  EXPECT_EQ(ask(Settle(script.tickets[0])), Settled::before) << "cumulative all the same";
+  EXPECT_EQ(broker.last().of(Command::ack).size(), 2u);
+  EXPECT_EQ(status().unsettled, 2u);
+  EXPECT_EQ(ask(Settle(script.tickets[3], false).with_receipt()), Settled::sent);
+  EXPECT_EQ(broker.last().of(Command::nack).size(), 1u);
+  EXPECT_EQ(ask(Settle(script.tickets[1])), Settled::sent);
+  EXPECT_EQ(status().counters.acks, 3u);
+  EXPECT_EQ(status().unsettled, 0u);
+  broker.version = Version::v1_0;
+  broker.last().close();
+  ASSERT_TRUE(ready(2));
+  EXPECT_EQ(value(broker.last().of(Command::subscribe).at(0), "ack"), "client")
+      << "1.0 has no other";
+}
+
 TEST_F(ClientSubscriptions, Stomp_A_05_ANackTakesTheEarlierOnesOrNotAsTheBrokerDoes) {
   std::size_t times = 0;
   for (const bool cumulative : {true, false}) {

@@ -10,6 +10,7 @@ Dialect Dialect::rabbitmq() {
   dialect.name = "RabbitMQ";
   dialect.durable = {};
   dialect.durable_headers = {{"durable", "true"}, {"auto-delete", "false"}};
+  dialect.acks_reach_across = true;
   return dialect;
 }
 

@@ -28,6 +28,10 @@ struct Dialect {
   bool receipts = true;
   /// NACK in `client` mode takes all earlier messages with it, as the text says.
   bool cumulative_nack = true;
+  /// An ACK or NACK in `client` mode takes earlier messages of the connection's other subscriptions
+  /// with it, against the text. Such a subscription is then `client-individual` on the wire
+  /// (not in 1.0, which has none), and what it settles gets an ACK each.
+  bool acks_reach_across = false;
   bool transactions = true;
   bool transactional_acks = true;  ///< `transaction` on ACK and NACK is heeded
 

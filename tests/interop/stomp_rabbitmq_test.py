@@ -36,6 +36,21 @@ class AtRabbitMq(ClientCases, Case):
             peer.ack(second)
             peer.kill()
 
+    def test_A_03_an_ack_stays_within_its_subscription(self):
+        """RabbitMQ's own `client` mode does not: one of the other subscription would be lost."""
+        for version, engine in self.each(("1.1", "1.2")):
+            name, other = self.name(), self.name()
+            for each in (name, other):
+                self.fill(each, 3)
+            peer = self.peer(engine, version).ready()
+            peer.subscribe(name, "client")
+            peer.messages(3)
+            peer.subscribe(other, "client")
+            peer.ack(peer.messages(3)[1])
+            peer.kill()
+            self.assertEqual(self.left(name, 3), [1, 2, 3])
+            self.assertEqual(self.left(other, 1), [3])
+
     def test_websocket(self):
         for version, engine in self.each():
             peer = self.peer(engine, version, port=self.broker.websocket_port, websocket="/ws").ready()

@@ -5,9 +5,11 @@ configuration file, signals, and its STOMP commands with its hub."""
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import program  # noqa: E402
@@ -197,6 +199,37 @@ class Stomp(Case):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
         self.assertIn("unknown destination", done.stderr)
+
+    def test_a_broker_that_hangs_up_at_the_goodbye_has_done_its_work(self):
+        """As RabbitMQ does over WebSocket: DISCONNECT is answered by the end."""
+        def serve(listener):
+            peer, _ = listener.accept()
+            with peer, peer.makefile("rb") as octets:
+                head = b""
+                while not head.endswith(b"\0"):
+                    octet = octets.read(1)
+                    if not octet:
+                        return
+                    head += octet
+                    if head.endswith(b"\0"):
+                        command, *lines = head.strip(b"\n\0").split(b"\n")
+                        receipt = [line[8:] for line in lines if line.startswith(b"receipt:")]
+                        if command == b"DISCONNECT":
+                            return
+                        if command in (b"CONNECT", b"STOMP"):
+                            peer.sendall(b"CONNECTED\nversion:1.2\n\n\0")
+                        elif receipt:
+                            peer.sendall(b"RECEIPT\nreceipt-id:" + receipt[0] + b"\n\n\0")
+                        head = b""
+
+        for words in ((), ("--receipt",)):
+            with self.subTest(words), socket.create_server(("127.0.0.1", 0)) as listener:
+                thread = threading.Thread(target=serve, args=(listener,))
+                thread.start()
+                done = run("stomp", "send", "stomp://127.0.0.1:%d" % listener.getsockname()[1], "/queue/a", "x",
+                           *words)
+                thread.join()
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_a_signal_ends_a_subscription_well(self):
         listener = subprocess.Popen([program.hawser, "stomp", "subscribe", self.url, "/topic/sig"],

@@ -25,6 +25,13 @@ void UnsettledDeliveries::settle(std::uint64_t number, bool cumulative, Transact
   open_.erase(begin, end);
 }
 
+std::vector<std::uint64_t> UnsettledDeliveries::before(std::uint64_t number) const {
+  std::vector<std::uint64_t> numbers;
+  for (auto each = open_.begin(); each != open_.end() && each->first < number; ++each)
+    numbers.push_back(each->first);
+  return numbers;
+}
+
 void UnsettledDeliveries::commit(TransactionId transaction) { held_.erase(transaction); }
 
 void UnsettledDeliveries::abort(TransactionId transaction) {

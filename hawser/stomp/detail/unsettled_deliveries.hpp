@@ -31,6 +31,9 @@ class UnsettledDeliveries {
   void commit(TransactionId transaction);
   void abort(TransactionId transaction);
 
+  /// The numbers of those before it that are unsettled and in no transaction, in order.
+  std::vector<std::uint64_t> before(std::uint64_t number) const;
+
   std::size_t size() const noexcept { return open_.size(); }
   /// Unsettled, those of open transactions included, in order.
   std::vector<std::uint64_t> numbers() const;
