@@ -99,17 +99,17 @@ Result<Ready> parse_ready(std::string_view line) {
   }
   line.remove_prefix(start.size());
   Ready ready;
-  bool has_packet = false;
+  bool has_address = false;
   while (!line.empty()) {
     std::size_t end = 0;
     while (end < line.size() && !blank(line[end])) ++end;
     const std::string_view field = line.substr(0, end);
     line.remove_prefix(std::min(end + 1, line.size()));
-    if (field.starts_with("packet=")) {
-      auto endpoint = parse_endpoint(field.substr(7));
+    if (field.starts_with("packet=") || field.starts_with("stomp=")) {
+      auto endpoint = parse_endpoint(field.substr(field.find('=') + 1));
       if (!endpoint) return std::unexpected(endpoint.error());
-      ready.packet = std::move(*endpoint);
-      has_packet = true;
+      (field[0] == 'p' ? ready.packet : ready.stomp) = std::move(*endpoint);
+      has_address = true;
     } else if (field.starts_with("pid=")) {
       const std::string_view digits = field.substr(4);
       const auto [rest, error] =
@@ -119,8 +119,8 @@ Result<Ready> parse_ready(std::string_view line) {
       }
     }
   }
-  if (!has_packet || ready.pid == 0) {
-    return std::unexpected(bad_argument("parse ready line", "it needs packet= and pid="));
+  if (!has_address || ready.pid == 0) {
+    return std::unexpected(bad_argument("parse ready line", "it needs packet= or stomp=, and pid="));
   }
   return ready;
 }
