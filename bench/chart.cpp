@@ -189,12 +189,14 @@ std::string to_svg(const EchoReport& report) {
   Chart chart;
   chart.title = "Framed echo: cost per message and per idle connection";
   chart.heading = "Framed echo: what a message costs the server";
-  chart.under = fmt::format("{}, {}; {}-byte payloads behind a 2-byte length, loopback; shorter is "
-                            "better",
-                            report.machine.processor, report.machine.kernel, report.plan.payload);
-  chart.foot = fmt::format("Bars: median of {} interleaved rounds; lines: lowest to highest round; "
-                           "×: ratio to the cheaper bare loop (grey) of the same run.",
-                           report.plan.rounds);
+  chart.under = fmt::format(
+      "{}, {}; {}-byte payloads behind a 2-byte length, loopback; shorter is "
+      "better",
+      report.machine.processor, report.machine.kernel, report.plan.payload);
+  chart.foot = fmt::format(
+      "Bars: median of {} interleaved rounds; lines: lowest to highest round; "
+      "×: ratio to the cheaper bare loop (grey) of the same run.",
+      report.plan.rounds);
   for (const ScenarioOutcome& outcome : report.scenarios) {
     ChartPanel panel;
     panel.heading = heading(outcome.scenario);

@@ -40,8 +40,8 @@ int run_stomp_bench(StompBenchOptions options) {
     }
     plan.others.push_back(std::move(*broker));
   }
-  const auto report = bench::run_stomp(
-      plan, [](std::string_view line) { fmt::print(stderr, "{}\n", line); });
+  const auto report =
+      bench::run_stomp(plan, [](std::string_view line) { fmt::print(stderr, "{}\n", line); });
   if (!report) {
     print_failure("bench stomp", report.error().text());
     return report.error().kind == ErrorKind::invalid_argument ? wrong_usage : failure;
@@ -93,8 +93,9 @@ void add_bench_stomp_command(CLI::App& parent, const Chosen& chosen) {
   table->add_text("folder", "FOLDER", plan.folder, "the disk that is measured");
   table->begin_group("The brokers");
   command
-      ->add_option("--server", options->servers,
-                   "one that runs: NAME=[stomp://|nats://][LOGIN:PASSCODE@]IP:PORT; may be repeated")
+      ->add_option(
+          "--server", options->servers,
+          "one that runs: NAME=[stomp://|nats://][LOGIN:PASSCODE@]IP:PORT; may be repeated")
       ->type_name("NAME=ADDRESS")
       ->allow_extra_args(false);
   table->add_text("hub-options", "WORDS", options->hub_options, "for the hub of this program");

@@ -120,7 +120,8 @@ Result<Ready> parse_ready(std::string_view line) {
     }
   }
   if (!has_address || ready.pid == 0) {
-    return std::unexpected(bad_argument("parse ready line", "it needs packet= or stomp=, and pid="));
+    return std::unexpected(
+        bad_argument("parse ready line", "it needs packet= or stomp=, and pid="));
   }
   return ready;
 }

@@ -28,13 +28,13 @@ Result<Command> split_command(std::string_view line);
 struct Ready {
   Endpoint packet{};  ///< port 0: not said
   Endpoint stomp{};   ///< likewise
-  pid_t pid = 0;  ///< whose CPU time and memory are read
+  pid_t pid = 0;      ///< whose CPU time and memory are read
   friend bool operator==(const Ready&, const Ready&) = default;
 };
 
 /// Reads "ready packet=127.0.0.1:7007 pid=42": fields in any order, unknown ones ignored; one
-/// address is enough. A line that does not begin with "ready " is not_found; one that does but lacks
-/// a field, or has a bad one, is invalid_argument.
+/// address is enough. A line that does not begin with "ready " is not_found; one that does but
+/// lacks a field, or has a bad one, is invalid_argument.
 Result<Ready> parse_ready(std::string_view line);
 
 }  // namespace hawser::bench

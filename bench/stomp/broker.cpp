@@ -61,9 +61,9 @@ bool holds(const std::string& process, const std::string& socket) {
 
 Result<Broker> parse_broker(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return std::unexpected(Error{
-        ErrorKind::invalid_argument, 0, "server",
-        fmt::format("\"{}\" is not NAME=ADDRESS ({})", text.substr(0, text.find('=')), why)});
+    return std::unexpected(
+        Error{ErrorKind::invalid_argument, 0, "server",
+              fmt::format("\"{}\" is not NAME=ADDRESS ({})", text.substr(0, text.find('=')), why)});
   };
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) return bad("there is no name");

@@ -1,5 +1,5 @@
-// A broker under load: where it is, which language it speaks, and which process pays for it. Public;
-// plain values, any thread.
+// A broker under load: where it is, which language it speaks, and which process pays for it.
+// Public; plain values, any thread.
 #pragma once
 
 #include <bench/load/sockets.hpp>

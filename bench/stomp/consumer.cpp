@@ -34,13 +34,14 @@ std::string Arrivals::wrong(BytesView body) const {
   if (body.substr(number_digits) != fill_) return "a body is not as it was sent";
   const std::string wanted =
       every_ ? fmt::format("{:08x}", count_) : fmt::format("at least {:08x}", last_);
-  return fmt::format("out of order: {} was due, and {} came", wanted, body.substr(0, number_digits));
+  return fmt::format("out of order: {} was due, and {} came", wanted,
+                     body.substr(0, number_digits));
 }
 
 namespace {
 
 constexpr int look_ms = 50;
-constexpr Duration patience = 60s;  // without a message
+constexpr Duration patience = 20s;  // without a message
 constexpr std::size_t buffer_bytes = 512 * 1024;
 
 class Consumer {
@@ -85,12 +86,14 @@ class Consumer {
   void failed(BytesView text) { board_.complain(text); }
   void other(BytesView frame) {
     constexpr BytesView answer = "PONG\r\n";
-    if (frame.starts_with("PING")) ::send(line_->peer->fd(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    if (frame.starts_with("PING"))
+      ::send(line_->peer->fd(), answer.data(), answer.size(), MSG_NOSIGNAL);
   }
 
  private:
   struct Line {
-    Line(Peer* its_peer, const ConsumerPlan& plan) : peer(its_peer), arrivals(plan.body, plan.every) {}
+    Line(Peer* its_peer, const ConsumerPlan& plan)
+        : peer(its_peer), arrivals(plan.body, plan.every) {}
     Peer* peer;
     Arrivals arrivals;
     std::string rest{};  // of a frame that has not come whole

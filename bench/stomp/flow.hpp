@@ -28,14 +28,14 @@ struct Flow {
 };
 
 struct FlowResult {
-  double seconds = 0;             ///< that the figures below are of
-  std::uint64_t messages = 0;     ///< that came through: in everybody's hands, else confirmed
-  std::uint64_t deliveries = 0;   ///< to all consumers; without consumers 0
-  CpuUsage broker{};              ///< what its process was charged
-  Duration producer{0};           ///< CPU of ours
-  Duration consumer{0};           ///< likewise
+  double seconds = 0;               ///< that the figures below are of
+  std::uint64_t messages = 0;       ///< that came through: in everybody's hands, else confirmed
+  std::uint64_t deliveries = 0;     ///< to all consumers; without consumers 0
+  CpuUsage broker{};                ///< what its process was charged
+  Duration producer{0};             ///< CPU of ours
+  Duration consumer{0};             ///< likewise
   std::uint64_t memory_before = 0;  ///< the broker's own, bytes
-  std::uint64_t memory_after = 0;   ///< at the end of the interval
+  std::uint64_t memory_most = 0;    ///< the most that was seen, looking often
   std::uint64_t all_messages = 0;   ///< with those before and after the interval; all were checked
 
   double per_second() const noexcept {

@@ -56,8 +56,9 @@ std::string destination_text(Language language, bool queue, std::string_view nam
 std::string connect_frame(const Broker& broker, unsigned heart_beat_ms) {
   if (broker.language == Language::nats)
     return "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":true}\r\nPING\r\n";
-  return fmt::format("CONNECT\naccept-version:1.2\nhost:/\nlogin:{}\npasscode:{}\nheart-beat:{},{}\n\n",
-                     broker.login, broker.passcode, heart_beat_ms, heart_beat_ms) +
+  return fmt::format(
+             "CONNECT\naccept-version:1.2\nhost:/\nlogin:{}\npasscode:{}\nheart-beat:{},{}\n\n",
+             broker.login, broker.passcode, heart_beat_ms, heart_beat_ms) +
          '\0';
 }
 

@@ -1,4 +1,5 @@
-// Connections that do nothing but beat their hearts, and what they cost a broker. Public; one thread.
+// Connections that do nothing but beat their hearts, and what they cost a broker. Public; one
+// thread.
 #pragma once
 
 #include <bench/stomp/broker.hpp>

@@ -16,9 +16,9 @@ Flow persistent_flow(const StompPlan& plan, const Broker& broker, const std::str
 Flow fan_out_flow(const StompPlan& plan, const Broker& broker, const std::string& name);
 
 enum class Routing : unsigned char {
-  one,      ///< one subscription, one topic
-  beside,   ///< the same, with all the others there
-  all,      ///< the messages go round all topics, ten subscriptions each
+  one,     ///< one subscription, one topic
+  beside,  ///< the same, with all the others there
+  all,     ///< the messages go round all topics, ten subscriptions each
 };
 Flow routing_flow(const StompPlan& plan, const Broker& broker, const std::string& name,
                   Routing routing);

@@ -27,7 +27,7 @@ bool Receipts::take(std::uint64_t number, std::uint64_t sent) {
 namespace {
 
 constexpr int look_ms = 100;               // how often a sleeper looks whether it is to stop
-constexpr Duration patience = 60s;         // without anything moving
+constexpr Duration patience = 20s;         // without anything moving
 constexpr std::uint64_t least_room = 256;  // messages, for which a sleeper is worth waking
 
 class Producer {
@@ -55,6 +55,9 @@ class Producer {
     }
     board_.sent.store(frames_.given());
     board_.produced.store(true);
+    // To close a socket with something unread in it takes back what the broker has not read yet.
+    while (plan_.consumed && sound() && board_.progress.load() < frames_.given())
+      sleep_for_socket(POLLIN);
   }
 
   // What comes back (see FrameSink).
@@ -63,8 +66,7 @@ class Producer {
     return false;
   }
   void confirmed(BytesView receipt) {
-    const std::int64_t number =
-        receipt.size() == number_digits ? read_number(receipt.data()) : -1;
+    const std::int64_t number = receipt.size() == number_digits ? read_number(receipt.data()) : -1;
     // Numbers on the wire are modulo 2^32; no run is so long.
     if (number < 0 || !receipts_.take(static_cast<std::uint64_t>(number), frames_.given()))
       board_.complain(fmt::format("a receipt that nobody awaits: {}", receipt));
@@ -141,7 +143,8 @@ class Producer {
       if (got < 0 && errno == EAGAIN) return;
       if (got <= 0) return board_.complain("the broker closed the producer's connection");
       held_ += static_cast<std::size_t>(got);
-      const std::size_t used = cut(peer_.language(), {buffer_.data(), held_}, plan_.sends.body, *this);
+      const std::size_t used =
+          cut(peer_.language(), {buffer_.data(), held_}, plan_.sends.body, *this);
       std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(used),
                 buffer_.begin() + static_cast<std::ptrdiff_t>(held_), buffer_.begin());
       held_ -= used;

@@ -119,9 +119,9 @@ std::string stomp_json(const StompReport& report) {
 }
 
 std::string stomp_table(const StompReport& report) {
-  std::string out = fmt::format("{}\n{} rounds of {} s, bodies of {} bytes, medians\n",
-                                report.machine, report.plan.rounds, seconds(report.plan.duration),
-                                report.plan.body);
+  std::string out =
+      fmt::format("{}\n{} rounds of {} s, bodies of {} bytes, medians\n", report.machine,
+                  report.plan.rounds, seconds(report.plan.duration), report.plan.body);
   for (const StompOutcome& outcome : report.outcomes) {
     std::size_t width = 10;
     for (const StompRow& row : outcome.rows) width = std::max(width, row_name(row).size());
@@ -159,9 +159,10 @@ std::string stomp_svg(const StompReport& report) {
   chart.heading = "STOMP brokers: what a message costs the broker";
   chart.under = fmt::format("{}; bodies of {} bytes, loopback; shorter is better", report.machine,
                             report.plan.body);
-  chart.foot = fmt::format("Bars: median of {} interleaved rounds; lines: lowest to highest round; "
-                           "behind them what came through a second.",
-                           report.plan.rounds);
+  chart.foot = fmt::format(
+      "Bars: median of {} interleaved rounds; lines: lowest to highest round; "
+      "behind them what came through a second.",
+      report.plan.rounds);
   for (const StompOutcome& outcome : report.outcomes) {
     ChartPanel panel;
     panel.heading = fmt::format(

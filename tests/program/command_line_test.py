@@ -39,7 +39,7 @@ class Usage(Case):
 
     def test_every_command_has_help_with_an_example(self):
         for words in ([], ["hub"], ["serve"], ["serve", "ping"], ["serve", "echo"], ["stomp"],
-                      ["stomp", "send"], ["stomp", "subscribe"]):
+                      ["stomp", "send"], ["stomp", "subscribe"], ["bench", "stomp"]):
             with self.subTest(words=words):
                 done = run(*words, "--help")
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
