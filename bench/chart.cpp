@@ -1,4 +1,5 @@
-// The report as an SVG picture: one panel per scenario, one bar per server, no dependency.
+// Drawing charts, and the framed echo's report as one: a panel per scenario, a bar per server.
+#include <bench/chart.hpp>
 #include <bench/echo.hpp>
 
 #include <fmt/format.h>
@@ -10,8 +11,8 @@ namespace hawser::bench {
 
 namespace {
 
-constexpr double width = 860;
-constexpr double label_width = 170;
+constexpr double width = 930;
+constexpr double label_width = 240;
 constexpr double value_width = 170;
 constexpr double bar_height = 20;
 constexpr double bar_step = 27;
@@ -58,11 +59,9 @@ std::string figure(double value) {
   return fmt::format("{:.0f}", value);
 }
 
-/// Grey for the floor, the accent for ours, a quiet tone for the rest.
-std::string_view colour(const ServerOutcome& server) {
-  if (server.floor) return "#8a939e";
-  if (server.name.find("hawser") != std::string::npos) return "#c2571a";
-  return "#4f7cac";
+std::string_view colour(const ChartBar& bar) {
+  if (bar.floor) return "#8a939e";
+  return bar.accent ? "#c2571a" : "#4f7cac";
 }
 
 std::string heading(const Scenario& scenario) {
@@ -96,21 +95,21 @@ std::string text(double x, double y, std::string_view style, std::string_view wo
                      escaped(words));
 }
 
-double panel_height(const ScenarioOutcome& outcome) {
-  return panel_head + bar_step * static_cast<double>(outcome.servers.size()) + 20 + panel_gap;
+double panel_height(const ChartPanel& panel) {
+  return panel_head + bar_step * static_cast<double>(panel.bars.size()) + 20 + panel_gap;
 }
 
-void append_panel(std::string& out, const ScenarioOutcome& outcome, double top) {
+void append_panel(std::string& out, const ChartPanel& panel, double top) {
   double greatest = 0;
-  for (const auto& server : outcome.servers) greatest = std::max(greatest, server.highest);
+  for (const ChartBar& bar : panel.bars) greatest = std::max({greatest, bar.value, bar.high});
   const double end = axis_end(greatest);
   const double room = width - label_width - value_width - 20;
   const double first = top + panel_head;
-  const double bottom = first + bar_step * static_cast<double>(outcome.servers.size());
+  const double bottom = first + bar_step * static_cast<double>(panel.bars.size());
   const auto x_of = [&](double value) {
     return label_width + room * std::clamp(value / end, 0.0, 1.0);
   };
-  out += text(16, top + 24, "h", heading(outcome.scenario));
+  out += text(16, top + 24, "h", panel.heading);
   for (int tick = 0; tick <= 4; ++tick) {
     const double value = end * tick / 4;
     out += fmt::format(
@@ -119,39 +118,53 @@ void append_panel(std::string& out, const ScenarioOutcome& outcome, double top) 
     out += text(x_of(value), bottom + 14, "t", fmt::format("{:g}", value));
   }
   double y = first;
-  for (const ServerOutcome& server : outcome.servers) {
+  for (const ChartBar& bar : panel.bars) {
     const double middle = y + bar_height / 2;
-    out += text(label_width - 10, middle + 4.5, "n", shortened(server.name, 22));
-    if (server.rounds.empty()) {
-      out += text(label_width + 6, middle + 4.5, "e", shortened(server.error, 95));
+    out += text(label_width - 10, middle + 4.5, "n", shortened(bar.name, 32));
+    if (!bar.error.empty()) {
+      out += text(label_width + 6, middle + 4.5, "e", shortened(bar.error, 95));
     } else {
       out += fmt::format(
           "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n",
-          label_width, y, std::max(x_of(server.median) - label_width, 1.0), bar_height,
-          colour(server));
-      if (server.rounds.size() > 1) {
+          label_width, y, std::max(x_of(bar.value) - label_width, 1.0), bar_height, colour(bar));
+      if (bar.high > bar.low) {
         out += fmt::format(
             "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"r\"/>\n",
-            x_of(server.lowest), middle, x_of(server.highest), middle);
+            x_of(bar.low), middle, x_of(bar.high), middle);
       }
-      std::string label = figure(server.median);
-      if (server.ratio > 0) label += fmt::format("  (× {:.2f})", server.ratio);
-      if (!server.error.empty()) label += "  failed later";
-      out += text(x_of(std::max(server.median, server.highest)) + 8, middle + 4.5, "v", label);
+      out += text(x_of(std::max(bar.value, bar.high)) + 8, middle + 4.5, "v", bar.label);
     }
     y += bar_step;
   }
 }
 
+ChartBar bar_of(const ServerOutcome& server) {
+  ChartBar bar;
+  bar.name = server.name;
+  bar.floor = server.floor;
+  bar.accent = server.name.find("hawser") != std::string::npos;
+  if (server.rounds.empty()) {
+    bar.error = server.error.empty() ? "not measured" : server.error;
+    return bar;
+  }
+  bar.value = server.median;
+  bar.low = server.lowest;
+  bar.high = server.highest;
+  bar.label = figure(server.median);
+  if (server.ratio > 0) bar.label += fmt::format("  (× {:.2f})", server.ratio);
+  if (!server.error.empty()) bar.label += "  failed later";
+  return bar;
+}
+
 }  // namespace
 
-std::string to_svg(const EchoReport& report) {
+std::string to_svg(const Chart& chart) {
   double height = page_head + page_foot;
-  for (const ScenarioOutcome& outcome : report.scenarios) height += panel_height(outcome);
+  for (const ChartPanel& panel : chart.panels) height += panel_height(panel);
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
       "viewBox=\"0 0 {0:.0f} {1:.0f}\" font-family=\"Helvetica, Arial, sans-serif\">\n"
-      "<title>Framed echo: cost per message and per idle connection</title>\n"
+      "<title>{2}</title>\n"
       "<style>.T{{font-size:20px;font-weight:bold;fill:#1d2733}}"
       ".s{{font-size:12px;fill:#5b6670}}"
       ".h{{font-size:15px;font-weight:bold;fill:#1d2733}}"
@@ -160,22 +173,37 @@ std::string to_svg(const EchoReport& report) {
       ".t{{font-size:11px;fill:#5b6670;text-anchor:middle}}"
       ".g{{stroke:#dde2e7;stroke-width:1}}.r{{stroke:#1d2733;stroke-width:1.5}}</style>\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-      width, height);
-  out += text(16, 32, "T", "Framed echo: what a message costs the server");
-  out += text(16, 52, "s",
-              fmt::format("{}, {}; {}-byte payloads behind a 2-byte length, loopback; shorter is "
-                          "better",
-                          report.machine.processor, report.machine.kernel, report.plan.payload));
+      width, height, escaped(chart.title));
+  out += text(16, 32, "T", chart.heading);
+  out += text(16, 52, "s", chart.under);
   double top = page_head;
-  for (const ScenarioOutcome& outcome : report.scenarios) {
-    append_panel(out, outcome, top);
-    top += panel_height(outcome);
+  for (const ChartPanel& panel : chart.panels) {
+    append_panel(out, panel, top);
+    top += panel_height(panel);
   }
-  out += text(16, height - 16, "s",
-              fmt::format("Bars: median of {} interleaved rounds; lines: lowest to highest round; "
-                          "×: ratio to the cheaper bare loop (grey) of the same run.",
-                          report.plan.rounds));
+  out += text(16, height - 16, "s", chart.foot);
   return out + "</svg>\n";
+}
+
+std::string to_svg(const EchoReport& report) {
+  Chart chart;
+  chart.title = "Framed echo: cost per message and per idle connection";
+  chart.heading = "Framed echo: what a message costs the server";
+  chart.under = fmt::format(
+      "{}, {}; {}-byte payloads behind a 2-byte length, loopback; shorter is "
+      "better",
+      report.machine.processor, report.machine.kernel, report.plan.payload);
+  chart.foot = fmt::format(
+      "Bars: median of {} interleaved rounds; lines: lowest to highest round; "
+      "×: ratio to the cheaper bare loop (grey) of the same run.",
+      report.plan.rounds);
+  for (const ScenarioOutcome& outcome : report.scenarios) {
+    ChartPanel panel;
+    panel.heading = heading(outcome.scenario);
+    for (const ServerOutcome& server : outcome.servers) panel.bars.push_back(bar_of(server));
+    chart.panels.push_back(std::move(panel));
+  }
+  return to_svg(chart);
 }
 
 }  // namespace hawser::bench

@@ -158,7 +158,7 @@ class ScenarioRun {
   Result<double> measure_load(std::size_t index) {
     const Ready& ready = processes_[index]->ready();
     LoadPlan load;
-    load.server = ready.packet;
+    load.server = ready.address;
     load.pid = ready.pid;
     load.connections = outcome_.scenario.connections;
     load.depth = outcome_.scenario.depth;
@@ -185,7 +185,7 @@ class ScenarioRun {
 
   Result<double> measure_idle(std::size_t index) {
     IdlePlan idle;
-    idle.server = processes_[index]->ready().packet;
+    idle.server = processes_[index]->ready().address;
     idle.pid = processes_[index]->ready().pid;
     idle.wire = plan_.servers[index].wire;
     idle.few = plan_.idle_few;
@@ -198,7 +198,7 @@ class ScenarioRun {
 
   Result<double> measure_burst(std::size_t index) {
     BurstPlan burst;
-    burst.server = processes_[index]->ready().packet;
+    burst.server = processes_[index]->ready().address;
     burst.pid = processes_[index]->ready().pid;
     burst.wire = plan_.servers[index].wire;
     burst.connections = plan_.burst_connections;

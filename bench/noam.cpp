@@ -35,7 +35,7 @@ Result<ServerProcess> start(const NoamHost& host, int cpu) {
 Result<LoadResult> measure(const NoamPlan& plan, const std::string& scenario,
                            const ServerProcess& host) {
   LoadPlan load;
-  load.server = host.ready().packet;
+  load.server = host.ready().address;
   // It may listen everywhere; we are on its machine.
   if (load.server.host == "0.0.0.0") load.server.host = "127.0.0.1";
   load.pid = host.ready().pid;

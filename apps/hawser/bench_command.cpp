@@ -1,5 +1,6 @@
 // `hawser bench echo`: this program's echo server against bare loops and others, in one run.
 // `hawser bench noam`: what this program's Noam host costs.
+#include "bench_files.hpp"
 #include "commands.hpp"
 #include "common.hpp"
 
@@ -7,12 +8,9 @@
 #include <bench/noam.hpp>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,12 +37,6 @@ struct BenchOptions {
   std::string json{};
   std::string svg{};
 };
-
-std::string path_of_this_program() {
-  std::array<char, 4096> path{};
-  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
-  return {path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-}
 
 /// This program with each engine: one scheduler, as the bare loops have one thread. `more` is added
 /// to the command and `suffix` to the name.
@@ -125,15 +117,6 @@ std::string complete(BenchOptions& options) {
   return {};
 }
 
-bool write_file(const std::string& path, const std::string& text) {
-  if (path.empty()) return true;
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) print_failure("bench echo", fmt::format("{} cannot be written", path));
-  return static_cast<bool>(file);
-}
-
 int run_bench(BenchOptions options) {
   if (const std::string wrong = complete(options); !wrong.empty()) {
     print_failure("bench echo", wrong);
@@ -147,8 +130,8 @@ int run_bench(BenchOptions options) {
   }
   fmt::print("{}", bench::to_table(*report));
   std::fflush(stdout);
-  bool good = write_file(options.json, bench::to_json(*report));
-  good = write_file(options.svg, bench::to_svg(*report)) && good;
+  bool good = write_file("bench echo", options.json, bench::to_json(*report));
+  good = write_file("bench echo", options.svg, bench::to_svg(*report)) && good;
   for (const auto& scenario : report->scenarios) {
     for (const auto& server : scenario.servers) good = good && server.error.empty();
   }
@@ -233,6 +216,7 @@ void add_bench_command(CLI::App& app, const Chosen& chosen) {
   CLI::App* parent = app.add_subcommand("bench", "Comparisons with other servers");
   parent->require_subcommand(1);
   add_noam_bench(*parent, chosen);
+  add_bench_stomp_command(*parent, chosen);
   CLI::App* command = parent->add_subcommand(
       "echo", "Echoed packets: server CPU a message, and memory of idle connections");
   command->footer(

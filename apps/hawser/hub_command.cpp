@@ -73,6 +73,8 @@ void add_hub_command(CLI::App& app, const Chosen& chosen) {
   command->add_flag("--hash-password", *hash,
                     "reads a password, prints its hash for the configuration file, and ends");
   options->data.clear();
+  // A sender that outruns its consumers waits, as with other brokers; docs/bus.md says why.
+  options->bus.queue.overflow = bus::QueueOverflow::block;
   table->leave_table("users");
   table->leave_table("anonymous");
   add_hub_places(*table, *options);

@@ -101,7 +101,7 @@ Result<Ready> parse_ready(std::string_view line, std::string_view name) {
   }
   line.remove_prefix(start.size());
   Ready ready;
-  bool has_packet = false;
+  bool has_address = false;
   while (!line.empty()) {
     std::size_t end = 0;
     while (end < line.size() && !blank(line[end])) ++end;
@@ -110,8 +110,8 @@ Result<Ready> parse_ready(std::string_view line, std::string_view name) {
     if (field.starts_with(name) && field.substr(name.size()).starts_with('=')) {
       auto endpoint = parse_endpoint(field.substr(name.size() + 1));
       if (!endpoint) return std::unexpected(endpoint.error());
-      ready.packet = std::move(*endpoint);
-      has_packet = true;
+      ready.address = std::move(*endpoint);
+      has_address = true;
     } else if (field.starts_with("pid=")) {
       const std::string_view digits = field.substr(4);
       const auto [rest, error] =
@@ -121,7 +121,7 @@ Result<Ready> parse_ready(std::string_view line, std::string_view name) {
       }
     }
   }
-  if (!has_packet || ready.pid == 0) {
+  if (!has_address || ready.pid == 0) {
     return std::unexpected(
         bad_argument("parse ready line", fmt::format("it needs {}= and pid=", name)));
   }

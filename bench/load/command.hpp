@@ -26,8 +26,8 @@ struct Command {
 Result<Command> split_command(std::string_view line);
 
 struct Ready {
-  Endpoint packet{};
-  pid_t pid = 0;  ///< whose CPU time and memory are read
+  Endpoint address{};  ///< of the field that was asked for
+  pid_t pid = 0;       ///< whose CPU time and memory are read
   friend bool operator==(const Ready&, const Ready&) = default;
 };
 

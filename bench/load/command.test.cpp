@@ -51,6 +51,9 @@ TEST(ReadyTest, FieldsComeInAnyOrderAndUnknownOnesAreIgnored) {
   const Ready wanted{{"127.0.0.1", 7007}, 42};
   EXPECT_EQ(parse_ready("ready packet=127.0.0.1:7007 pid=42").value(), wanted);
   EXPECT_EQ(parse_ready("ready pid=42 admin=[::1]:9 packet=127.0.0.1:7007\r").value(), wanted);
+  const Ready stomp{{"127.0.0.1", 61613}, 42};
+  EXPECT_EQ(parse_ready("ready packet=127.0.0.1:1 stomp=127.0.0.1:61613 pid=42", "stomp").value(),
+            stomp);
 }
 
 TEST(ReadyTest, OtherLinesAreNotFound) {

@@ -23,7 +23,7 @@ TEST(ServerProcessTest, TheReadyLineMayComeAfterOthersAndSeesTheEnvironment) {
       "PORT=7007 /bin/sh -c 'echo loading; echo ready packet=127.0.0.1:$PORT pid=$$; exec sleep "
       "1000'");
   ASSERT_TRUE(server) << server.error().text();
-  EXPECT_EQ(server->ready().packet, (Endpoint{"127.0.0.1", 7007}));
+  EXPECT_EQ(server->ready().address, (Endpoint{"127.0.0.1", 7007}));
   const pid_t pid = server->ready().pid;
   EXPECT_TRUE(server->running());
   EXPECT_TRUE(alive(pid));

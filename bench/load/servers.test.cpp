@@ -34,7 +34,7 @@ class ServersTest : public testing::TestWithParam<ServerSpec> {
   LoadPlan load(unsigned connections, unsigned depth, std::size_t payload,
                 std::uint64_t packets) const {
     LoadPlan plan;
-    plan.server = server_->ready().packet;
+    plan.server = server_->ready().address;
     plan.pid = server_->ready().pid;
     plan.connections = connections;
     plan.depth = depth;
@@ -46,7 +46,7 @@ class ServersTest : public testing::TestWithParam<ServerSpec> {
   }
 
   Descriptor connection() const {
-    auto socket = start_connect(server_->ready().packet, 0);
+    auto socket = start_connect(server_->ready().address, 0);
     EXPECT_TRUE(socket) << socket.error().text();
     EXPECT_TRUE(ready(*socket, POLLOUT));
     return std::move(*socket);
@@ -206,7 +206,7 @@ TEST_P(ServersTest, AnswersWhatCameBeforeTheEndAndThenCloses) {
 
 TEST_P(ServersTest, IdleConnectionsAreWeighed) {
   IdlePlan plan;
-  plan.server = server_->ready().packet;
+  plan.server = server_->ready().address;
   plan.pid = server_->ready().pid;
   plan.few = 100;
   plan.many = 1100;
@@ -237,7 +237,7 @@ TEST(TlsServersTest, TheBareTlsLoopEchoesPacketsOfAllSizes) {
   ASSERT_TRUE(server) << server.error().text();
   for (const std::size_t payload : {0U, 4U, 20'000U, 65'535U}) {
     LoadPlan plan;
-    plan.server = server->ready().packet;
+    plan.server = server->ready().address;
     plan.pid = server->ready().pid;
     plan.connections = 20;
     plan.depth = 8;

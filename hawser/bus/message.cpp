@@ -1,4 +1,5 @@
 // Putting a message together, and reading its lines.
+#include <hawser/bus/detail/message_memory.hpp>
 #include <hawser/bus/message.hpp>
 
 #include <algorithm>
@@ -11,11 +12,22 @@
 namespace hawser::bus {
 namespace {
 
-constexpr BytesView special{"\\:\n\r", 4};
+/// The first octet that has an escape, or npos. Looked for in every message: names and
+/// values are short, and nearly all have none.
+std::size_t find_special(BytesView text) noexcept {
+  constexpr auto special = [] {
+    std::array<bool, 256> table{};
+    for (const unsigned char octet : {'\\', ':', '\n', '\r'}) table[octet] = true;
+    return table;
+  }();
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (special[static_cast<unsigned char>(text[i])]) return i;
+  return BytesView::npos;
+}
 
 void append_encoded(Bytes& out, BytesView text) {
   for (;;) {
-    const auto at = text.find_first_of(special);
+    const auto at = find_special(text);
     out += text.substr(0, at);
     if (at == BytesView::npos) return;
     out += '\\';
@@ -117,8 +129,8 @@ MessagePtr Message::make(const MessageDraft& draft, Payload shared) {
   // Names of destinations and types hardly ever need an escape: then they are read where they lie.
   Bytes encoded_destination;
   Bytes encoded_type;
-  const bool plain_destination = draft.destination.find_first_of(special) == BytesView::npos;
-  const bool plain_type = draft.content_type.find_first_of(special) == BytesView::npos;
+  const bool plain_destination = find_special(draft.destination) == BytesView::npos;
+  const bool plain_type = find_special(draft.content_type) == BytesView::npos;
   if (!plain_destination) append_encoded(encoded_destination, draft.destination);
   if (!plain_type) append_encoded(encoded_type, draft.content_type);
   const BytesView destination = plain_destination ? draft.destination : encoded_destination;
@@ -141,8 +153,9 @@ MessagePtr Message::make(const MessageDraft& draft, Payload shared) {
 
   const std::size_t bytes = sizeof(Message) + text;
   // allocation: the message and all its text in one block, counted in place
-  void* const memory = ::operator new(bytes);
+  void* const memory = detail::take_message_memory(bytes);
   auto* const message = ::new (memory) Message;
+  message->allocated_ = static_cast<std::uint32_t>(bytes);
   Writer out(message->text());
   out.put(destination_name);
   message->destination_at_ = out.position();
@@ -204,8 +217,9 @@ Message::~Message() {
 }
 
 void Message::destroy(const Message* message) noexcept {
+  const std::size_t bytes = message->allocated_;
   message->~Message();
-  ::operator delete(const_cast<Message*>(message));
+  detail::give_message_memory(const_cast<Message*>(message), bytes);
 }
 
 std::optional<BytesView> Message::property(BytesView name, Bytes& scratch) const {

@@ -109,6 +109,11 @@ class Message {
   BytesView whole() const noexcept {
     return shared_.empty() ? BytesView{text(), std::size_t{head_} + body_ + 1} : BytesView{};
   }
+  /// Tells the processor that its first lines are about to be read.
+  void prefetch() const noexcept {
+    for (std::size_t offset = 0; offset < 320; offset += 64)
+      __builtin_prefetch(reinterpret_cast<const char*>(this) + offset);
+  }
   /// The sender's own lines alone.
   BytesView property_lines() const noexcept { return {text() + lines_, lines_size_}; }
   /// Some line of the head has an escape in it; without one, names and values are as they are.

@@ -61,7 +61,9 @@ void BrokerSession::send(const FrameView& frame) {
   }
   if (headers.reply_to.starts_with(temporary_prefix) && !offer_temporary(frame, headers.reply_to))
     return;
-  if (is_composite(*headers.destination)) {
+  // What was read as one destination before is one.
+  const bool known = last_target_ != nullptr && last_target_text_ == *headers.destination;
+  if (!known && is_composite(*headers.destination)) {
     send_composite(frame, headers, transaction, receipt);
     return;
   }

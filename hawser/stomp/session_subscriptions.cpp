@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 namespace hawser::stomp {
@@ -19,6 +20,22 @@ void append_number(Bytes& out, std::uint64_t number) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   out.append(digits, end);
+}
+
+/// Head, number, line end and the rest, behind `out`.
+void append_message(Bytes& out, BytesView head, std::uint64_t number, BytesView whole) {
+  constexpr std::size_t digits = 20;
+  const std::size_t size = out.size();
+  out.resize_and_overwrite(size + head.size() + digits + 1 + whole.size(),
+                           [&](char* begin, std::size_t) {
+                             char* at = begin + size;
+                             std::memcpy(at, head.data(), head.size());
+                             at += head.size();
+                             at = std::to_chars(at, at + digits, number).ptr;
+                             *at++ = '\n';
+                             std::memcpy(at, whole.data(), whole.size());
+                             return at + whole.size() - begin;
+                           });
 }
 
 /// One part of a durable subscription's name, which are parted by '/'.
@@ -265,18 +282,29 @@ void BrokerSession::browse_ended(std::uint64_t number) {
 void BrokerSession::delivered(std::span<bus::Delivery> deliveries) {
   if (state_ != State::open) return;
   Subscription* written = nullptr;  // has deliveries that were written and not settled
-  for (bus::Delivery& delivery : deliveries) {
+  // Asking the connection costs as much as a short message: not for each.
+  constexpr std::size_t unasked = 4096;
+  constexpr std::size_t fetched_ahead = 3;  // messages: another core, or long ago, has written them
+  std::size_t ask_at = 0;
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    bus::Delivery& delivery = deliveries[i];
+    if (i + fetched_ahead < deliveries.size()) deliveries[i + fetched_ahead].message->prefetch();
     Subscription* const subscription = find_subscription(delivery.subscription);
     if (subscription == nullptr) continue;  // unsubscribed while this was on its way
-    if (!waiting_.empty() || !port_->has_room()) [[unlikely]] {
-      waiting_.push_back(std::move(delivery));
-      continue;
+    if (!waiting_.empty() || out_->size() >= ask_at) {
+      if (!waiting_.empty() || !port_->has_room()) [[unlikely]] {
+        waiting_.push_back(std::move(delivery));
+        continue;
+      }
+      ask_at = out_->size() + unasked;
     }
     if (written != subscription) {
       if (written != nullptr) settle_written(*written);
       written = subscription;
     }
     write_message(*subscription, delivery);
+    // Long bodies do not pass through the output.
+    if (!delivery.message->shared_body().empty()) ask_at = 0;
   }
   if (written != nullptr) settle_written(*written);
 }
@@ -305,6 +333,16 @@ void BrokerSession::writable() {
 
 void BrokerSession::write_message(Subscription& subscription, const bus::Delivery& delivery) {
   Bytes& out = *out_;
+  subscription.last_written = delivery.id;
+  if (subscription.ack == detail::AckMode::automatic && !delivery.redelivered &&
+      delivery.count <= 1) [[likely]] {
+    // What nearly all look like, in one step.
+    if (const BytesView whole = detail::message_whole(*delivery.message, version_);
+        !whole.empty()) {
+      append_message(out, subscription.head, delivery.id, whole);
+      return;
+    }
+  }
   out += subscription.head;
   append_number(out, delivery.id);
   out += '\n';
@@ -330,7 +368,6 @@ void BrokerSession::write_message(Subscription& subscription, const bus::Deliver
     }
     out += frame_end;
   }
-  subscription.last_written = delivery.id;
   if (subscription.ack != detail::AckMode::automatic) subscription.unsettled.add(delivery.id);
 }
 

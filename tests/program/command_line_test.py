@@ -42,7 +42,7 @@ class Usage(Case):
     def test_every_command_has_help_with_an_example(self):
         for words in ([], ["hub"], ["serve"], ["serve", "ping"], ["serve", "echo"], ["stomp"],
                       ["stomp", "send"], ["stomp", "subscribe"], ["noam"], ["noam", "host"],
-                      ["noam", "lemma"]):
+                      ["noam", "lemma"], ["bench", "stomp"], ["bench", "noam"]):
             with self.subTest(words=words):
                 done = run(*words, "--help")
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
