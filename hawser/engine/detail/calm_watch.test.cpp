@@ -1,3 +1,4 @@
+// When the watch says that a burst is over, in made-up time.
 #include <hawser/engine/detail/calm_watch.hpp>
 
 #include <gtest/gtest.h>
