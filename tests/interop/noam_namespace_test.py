@@ -104,10 +104,13 @@ def test(hawser):
         lamp = start("lamp", "lemma", "--guest", "lamp", "--room", "lab", "--hear", "light")
         lamp.expect("connected 192.168.77.1:")
         desk = start("desk", "lemma", "--guest", "desk", "--room", "lab", "--hear", "state")
-        web = start("web", "lemma", "--guest", "web", "--room", "lab", "--hear", "light",
+        web = start("web", "lemma", "--guest", "web", "--room", "lab", "--hear", "light", "echo",
                     "--transport", "websocket")
         desk.expect("connected 192.168.77.1:")
         web.expect("connected 192.168.77.1:8089")
+        # Nobody confirms a registration over WebSocket: who hears itself is registered.
+        web.write("echo 1")
+        web.expect("web echo 1")
         desk.write('light {"on": true}')
         for hearer in (lamp, web, lonely):
             line = hearer.expect("desk light")
