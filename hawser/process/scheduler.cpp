@@ -68,6 +68,8 @@ Scheduler::~Scheduler() {
     Process* process = std::exchange(run_head_, run_head_->next_runnable_);
     if (!process->alive()) std::unique_ptr<Process>{process};
   }
+  // What never ended (its host lost power) may leave work behind as it goes.
+  for (Slot& slot : slots_) slot.process.reset();
   discard_inbox();
 }
 
