@@ -6,6 +6,7 @@
 #include <hawser/base/bytes.hpp>
 
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 

@@ -115,7 +115,6 @@ class FlowRun {
     result.consumer = last.consumer - first.consumer;
     result.memory_before = memory;
     result.memory_most = memory_most_;
-    result.all_messages = board_->sent.load();
     return result;
   }
 

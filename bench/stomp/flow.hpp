@@ -36,14 +36,7 @@ struct FlowResult {
   Duration consumer{0};             ///< likewise
   std::uint64_t memory_before = 0;  ///< the broker's own, bytes
   std::uint64_t memory_most = 0;    ///< the most that was seen, looking often
-  std::uint64_t all_messages = 0;   ///< with those before and after the interval; all were checked
 
-  double per_second() const noexcept {
-    return seconds > 0 ? static_cast<double>(messages) / seconds : 0;
-  }
-  double deliveries_per_second() const noexcept {
-    return seconds > 0 ? static_cast<double>(deliveries) / seconds : 0;
-  }
   /// Microseconds of the broker's CPU.
   double per_message() const noexcept;
   double per_delivery() const noexcept;

@@ -21,7 +21,6 @@ namespace hawser::bench {
 struct StompScenario {
   std::string name{};
   std::string title{};
-  bool foreign = true;  ///< others than ours can do it in reasonable time
 };
 /// "transient", "fan-out", "persistent", "stored", "routing", "slow", "idle".
 std::vector<StompScenario> stomp_scenarios();

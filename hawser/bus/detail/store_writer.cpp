@@ -18,7 +18,9 @@
 namespace hawser::bus::detail {
 namespace {
 constexpr Duration retry_after = 1s;
-}
+constexpr Duration gather_least = 200us;  // below this, waiting costs more than another write
+constexpr Duration gather_most = 2ms;
+}  // namespace
 
 std::string store_writer_name(std::string_view bus) { return fmt::format("bus/{}/store", bus); }
 
@@ -56,12 +58,38 @@ void StoreWriter::work() {
     load(request);
     return;
   }
+  if (gathers()) return;
   auto changes = take_writable();
   if (!changes.empty()) {
     write(std::move(changes));
   } else if (stopping_) {
     self().stop(Reason::shutdown());
   }
+}
+
+// Senders with a window of unconfirmed messages send again when they are confirmed. Were the next
+// write to begin at once, with what came during the last one, each would carry half of a window,
+// turn about, and the disk would flush twice for what fits into one.
+void StoreWriter::begin_gathering(std::size_t written) {
+  const Duration room = std::min((self().now() - write_began_) / 4, gather_most);
+  if (room < gather_least) return;
+  gather_for_ = written + waiting_changes();
+  gather_until_ = self().now() + room;
+  self().send_after(room, Gathered{});
+}
+
+bool StoreWriter::gathers() {
+  if (gather_for_ == 0) return false;
+  if (!stopping_ && self().now() < gather_until_ && waiting_changes() < gather_for_) return true;
+  gather_for_ = 0;
+  return false;
+}
+
+std::size_t StoreWriter::waiting_changes() const noexcept {
+  std::size_t count = 0;
+  for (const Item& item : items_)
+    if (const auto* each = std::get_if<WriteChanges>(&item)) count += each->batch.changes.size();
+  return count;
 }
 
 std::vector<WriteChanges> StoreWriter::take_writable() {
@@ -100,6 +128,7 @@ std::vector<WriteChanges> StoreWriter::take_writable() {
 
 void StoreWriter::write(std::vector<WriteChanges> changes) {
   busy_ = true;
+  write_began_ = self().now();
   auto job = std::make_shared<Write>();
   job->changes = std::move(changes);
   job->batches.reserve(job->changes.size());
@@ -174,6 +203,9 @@ void StoreWriter::handle_info(Info& info) {
     std::map<Pid, std::uint64_t> done;
     for (const auto& each : job.changes) done[each.from] = std::max(done[each.from], each.token);
     for (const auto& [shard, token] : done) Ref<Shard>(shard).cast(Stored{token});
+    std::size_t changes = 0;
+    for (const auto& each : job.batches) changes += each.changes.size();
+    begin_gathering(changes);
   } else if (const auto* loaded = info.get<Loaded>()) {
     Load& job = *loaded->job;
     if (!job.result) {
@@ -190,6 +222,9 @@ void StoreWriter::handle_info(Info& info) {
     // goes the way of everything else its shards did.
     for (auto& item : items_)
       if (auto* each = std::get_if<WriteChanges>(&item)) each->parts = 1;
+    work();
+    return;
+  } else if (info.get<Gathered>() != nullptr) {
     work();
     return;
   } else if (info.get<Retry>() == nullptr) {

@@ -46,10 +46,15 @@ class StoreWriter {
     std::shared_ptr<Load> job;
   };
   struct Retry {};
+  struct Gathered {};
 
   void work();
   void write(std::vector<WriteChanges> changes);
   void load(const Recover& recover);
+  /// Whether it is better to wait a little for what the last write's confirmations will bring.
+  bool gathers();
+  void begin_gathering(std::size_t written);
+  std::size_t waiting_changes() const noexcept;
   /// Takes those out of the queue that can be written together, in order.
   std::vector<WriteChanges> take_writable();
   void fail(std::string_view what, const Error& error);
@@ -65,6 +70,9 @@ class StoreWriter {
   std::size_t failures_ = 0;
   std::set<Pid> shards_;
   Instant load_began_;
+  Instant write_began_;
+  Instant gather_until_;
+  std::size_t gather_for_ = 0;  // changes; 0: it does not wait
 };
 
 }  // namespace hawser::bus::detail
