@@ -55,7 +55,7 @@ if(HAWSER_PCH)
   # A time in it would make each build of it another one for ccache.
   set(pch_options "SHELL:-Xclang -fno-pch-timestamp")
   target_compile_options(hawser_pch_code PRIVATE ${pch_options})
-  target_compile_options(hawser_pch_tests PRIVATE ${pch_options})
+  target_compile_options(hawser_pch_tests PRIVATE ${pch_options} ${HAWSER_TEST_FLAGS})
   target_precompile_headers(hawser_pch_code PRIVATE ${pch_headers})
   if(HAWSER_TESTS)
     target_link_libraries(hawser_pch_tests PRIVATE GTest::gtest)
@@ -105,6 +105,7 @@ function(hawser_test target)
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} $<BUILD_INTERFACE:hawser_warnings>
                         GTest::gtest GTest::gmock GTest::gtest_main rapidcheck)
+  target_compile_options(${target} PRIVATE ${HAWSER_TEST_FLAGS})
   hawser_use_pch(${target} tests)
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${prefix}."
                        PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}")
