@@ -17,7 +17,8 @@ namespace {
 std::size_t find_special(BytesView text) noexcept {
   constexpr auto special = [] {
     std::array<bool, 256> table{};
-    for (const unsigned char octet : {'\\', ':', '\n', '\r'}) table[octet] = true;
+    for (const char octet : {'\\', ':', '\n', '\r'})
+      table[static_cast<unsigned char>(octet)] = true;
     return table;
   }();
   for (std::size_t i = 0; i < text.size(); ++i)
