@@ -116,7 +116,6 @@ function(hawser_program target)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} $<BUILD_INTERFACE:hawser_warnings>)
-  hawser_use_pch(${target} code)
 endfunction()
 
 if(HAWSER_TESTS)

@@ -371,14 +371,13 @@ BrokerModel::Answer BrokerModel::commit(std::uint64_t session,
 
 void BrokerModel::advance(std::int64_t to) {
   now = to;
-  std::vector<Delayed> due;
+  std::multimap<std::int64_t, Delayed> due;  // in the order of time, then of coming
   std::erase_if(delayed_, [&](const Delayed& each) {
     if (each.message.ready > now) return false;
-    due.push_back(each);
+    due.emplace(each.message.ready, each);
     return true;
   });
-  std::ranges::stable_sort(due, {}, [](const Delayed& each) { return each.message.ready; });
-  for (const Delayed& each : due) route(0, each.topic, each.message, "");
+  for (const auto& [at, each] : due) route(0, each.topic, each.message, "");
   std::vector<std::string> names;
   for (const auto& [name, queue] : queues_) names.push_back(name);
   for (const std::string& name : names) {
