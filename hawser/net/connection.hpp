@@ -126,6 +126,8 @@ class Connection : public Process,
   /// Bytes that were sent and that the kernel has not taken.
   std::size_t unsent() const;
   ConnectionInfo info() const;
+  /// Packets that the handler was given so far.
+  std::uint64_t packets_in() const noexcept { return packets_in_; }
   const ConnectionOptions& options() const noexcept { return group_->options(); }
   /// Changes options of the socket: at once, all that can be or none (see Engine::change_stream).
   Result<void> change_socket(const StreamChanges& changes);

@@ -18,6 +18,9 @@ constexpr std::size_t listed_per_turn = 512;
 constexpr std::size_t listings_max = 16;
 /// Ends of connections that a drain brings about in one turn: each closes a socket.
 constexpr std::size_t ended_per_turn = 256;
+/// How long a drain waits for the first packet of those who have only just come. To end them at
+/// once would be to refuse them, and in a hand-over nobody is refused.
+constexpr Duration newcomers_grace = 50ms;
 }  // namespace
 
 ConnectionSupervisor::ConnectionSupervisor(std::shared_ptr<detail::ServerState> server) noexcept
@@ -139,6 +142,8 @@ void ConnectionSupervisor::handle_info(Info& info) {
     if (!drained_) kill_the_rest();
   } else if (info.get<ContinueEnding>() != nullptr) {
     end_some();
+  } else if (info.get<EndNewcomers>() != nullptr) {
+    if (!drained_ && !ending_walk_) end_all(ending_reason_);
   } else if (info.get<ContinueListing>() != nullptr) {
     if (listings_.empty()) return;
     if (!listings_.front().go_on(listed_per_turn)) {
@@ -163,6 +168,7 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
             return fmt::format("draining {} connections for at most {} s", there,
                                std::chrono::duration<double>(message.deadline).count());
           });
+    sparing_newcomers_ = true;
     end_all(std::move(message.reason));
     self().send_after(message.deadline, DrainDeadline{});
   }
@@ -180,6 +186,7 @@ void ConnectionSupervisor::kill_the_rest() {
             "drain deadline: killing {} connections, cutting {} off their last bytes", killed, cut);
       });
   tell_monitor(detail::DrainDeadlinePassed{killed, cut});
+  sparing_newcomers_ = false;
   end_all(Reason::killed());
   groups_.cut_lingering();
 }
@@ -193,11 +200,19 @@ void ConnectionSupervisor::end_all(Reason reason) {
 
 void ConnectionSupervisor::end_some() {
   for (std::size_t i = 0; i < ended_per_turn; ++i)
-    if (Connection* const next = ending_walk_->next()) self().exit(next->pid(), ending_reason_);
+    if (Connection* const next = ending_walk_->next()) {
+      if (sparing_newcomers_ && next->packets_in() == 0) {
+        spared_ = true;
+      } else {
+        self().exit(next->pid(), ending_reason_);
+      }
+    }
   if (ending_walk_->left() > 0) {
     self().send_after(1ms, ContinueEnding{});
   } else {
     ending_walk_.reset();
+    sparing_newcomers_ = false;
+    if (std::exchange(spared_, false)) self().send_after(newcomers_grace, EndNewcomers{});
     // Those who ended by themselves while the others were killed get no time any more either.
     if (ending_reason_.kind() == Reason::Kind::killed) groups_.cut_lingering();
   }

@@ -54,7 +54,8 @@ class ConnectionSupervisor {
 
   void init();
   void handle_cast(StartConnection message);
-  /// Asks every connection to end, and kills what is left at the drain deadline.
+  /// Asks every connection to end, and kills what is left at the drain deadline. Who has not yet
+  /// been heard of is asked a little later: its first packet may be on its way.
   void handle_cast(StartDraining message);
   void handle_cast(SettingsChanged message);
   void handle_call(ListConnections request, From<std::vector<ConnectionInfo>> from);
@@ -67,6 +68,7 @@ class ConnectionSupervisor {
   struct DrainDeadline {};
   struct ContinueListing {};
   struct ContinueEnding {};
+  struct EndNewcomers {};
   void report_not_started(const Error& error);
   void started(Pid pid);
   void end_all(Reason reason);
@@ -86,6 +88,8 @@ class ConnectionSupervisor {
   std::list<detail::ConnectionListing> listings_;
   std::optional<detail::ConnectionWalk> ending_walk_;
   Reason ending_reason_;
+  bool sparing_newcomers_ = false;  // in the walk
+  bool spared_ = false;             // somebody, so that there will be another walk
   std::uint64_t named_ = 0;
   bool draining_ = false;
   bool drained_ = false;
