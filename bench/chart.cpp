@@ -1,6 +1,7 @@
 // Drawing charts, and the framed echo's report as one: a panel per scenario, a bar per server.
 #include <bench/chart.hpp>
 #include <bench/echo.hpp>
+#include <bench/load/figures.hpp>
 
 #include <fmt/format.h>
 
@@ -51,12 +52,6 @@ std::string shortened(std::string text, std::size_t longest) {
   // Not within a UTF-8 sequence.
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return text.substr(0, end) + "…";
-}
-
-std::string figure(double value) {
-  if (std::abs(value) < 1) return fmt::format("{:.3f}", value);
-  if (std::abs(value) < 100) return fmt::format("{:.2f}", value);
-  return fmt::format("{:.0f}", value);
 }
 
 std::string_view colour(const ChartBar& bar) {

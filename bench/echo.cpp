@@ -1,6 +1,7 @@
 // Running the comparison: starting the servers of a scenario, interleaving the rounds, summing up.
 #include <bench/echo.hpp>
 
+#include <bench/load/figures.hpp>
 #include <bench/load/server_process.hpp>
 
 #include <fmt/format.h>
@@ -15,13 +16,6 @@
 namespace hawser::bench {
 
 namespace {
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 Machine this_machine() {
   Machine machine;

@@ -1,6 +1,7 @@
 // A host is started for each scenario; the rounds of all hosts take turns.
 #include <bench/noam.hpp>
 
+#include <bench/load/figures.hpp>
 #include <bench/load/noam.hpp>
 #include <bench/load/server_process.hpp>
 
@@ -15,13 +16,6 @@ namespace hawser::bench {
 namespace {
 
 constexpr std::string_view known[] = {"1x1", "1x200", "beats"};
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 Result<ServerProcess> start(const NoamHost& host, int cpu) {
   const auto command = split_command(host.command);

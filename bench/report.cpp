@@ -1,6 +1,7 @@
 // The report as JSON and as text.
 #include <bench/echo.hpp>
 #include <bench/load/clock.hpp>
+#include <bench/load/figures.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,13 +15,6 @@ namespace hawser::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-double microseconds(Duration length) {
-  return std::chrono::duration<double, std::micro>(length).count();
-}
-
-/// Enough digits for the noise there is; a double's seventeen only hide it.
-double rounded(double value) { return std::isfinite(value) ? std::round(value * 1e4) / 1e4 : 0.0; }
 
 std::string_view to_string(Load load) {
   switch (load) {
@@ -81,19 +75,6 @@ Json server_json(const ServerOutcome& server, Load load) {
     json["latency"] = latency_json(server.latency);
   }
   return json;
-}
-
-/// "6.53", "0.312", "15,000": as many digits as mean something.
-std::string figure(double value) {
-  if (std::abs(value) < 1) return fmt::format("{:.3f}", value);
-  if (std::abs(value) < 100) return fmt::format("{:.2f}", value);
-  const std::string digits = fmt::format("{:.0f}", std::abs(value));
-  std::string grouped(value < 0 ? "-" : "");
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i != 0 && (digits.size() - i) % 3 == 0) grouped.push_back(',');
-    grouped.push_back(digits[i]);
-  }
-  return grouped;
 }
 
 std::string title(const Scenario& scenario) {

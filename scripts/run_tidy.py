@@ -4,7 +4,7 @@
 A file's result is kept under its content: the file, the project headers it reaches, its compile
 command, .clang-tidy and the tool's version. Only clean results are kept.
 
-    scripts/run_tidy.py --build build/release [--jobs N] [FILE...]
+    scripts/run_tidy.py --build build/lint [--jobs N] [FILE...]
 """
 
 import argparse

@@ -54,8 +54,8 @@ Result<std::int64_t> OptionTable::read_number(std::string_view text, std::int64_
                                               std::int64_t most) {
   std::int64_t number = 0;
   const char* const end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, number);
-  if (failure != std::errc{} || stop != end || number < least || number > most)
+  const auto [stop, fault] = std::from_chars(text.data(), end, number);
+  if (fault != std::errc{} || stop != end || number < least || number > most)
     return std::unexpected(
         Error{ErrorKind::invalid_argument,
               0,

@@ -17,7 +17,7 @@ using testing::Not;
 
 enum class Colour { red, green };
 
-struct OptionTableTest : testing::Test {
+struct OptionTableTest : ::testing::Test {
   OptionTableTest() {
     table.add_text("name", "TEXT", name, "a text");
     table.add_duration("login-timeout", timeout, "a time");

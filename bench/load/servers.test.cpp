@@ -19,7 +19,7 @@ static void PrintTo(const ServerSpec& server, std::ostream* out) { *out << serve
 
 namespace {
 
-class ServersTest : public testing::TestWithParam<ServerSpec> {
+class ServersTest : public ::testing::TestWithParam<ServerSpec> {
  protected:
   void SetUp() override {
     auto server = ServerProcess::start(*split_command(GetParam().command), {});

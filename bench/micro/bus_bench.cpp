@@ -159,7 +159,7 @@ void measure(benchmark::State& state, Scene& scene, Ref<Producer> producer, std:
     scene.run(producer, messages, messages * receivers);
     state.SetIterationTime(cpu_seconds() - before);
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * messages * receivers));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(messages * receivers));
   scene.system.stop(5s);
 }
 

@@ -40,8 +40,8 @@ std::string Arrivals::wrong(BytesView body) const {
 
 namespace {
 
-constexpr int look_ms = 50;
-constexpr Duration patience = 20s;  // without a message
+constexpr int consumer_look_ms = 50;
+constexpr Duration silence_limit = 20s;  // without a message
 constexpr std::size_t buffer_bytes = 512 * 1024;
 
 class Consumer {
@@ -62,14 +62,14 @@ class Consumer {
     Instant moved = now();
     while (board_.sound.load(std::memory_order_relaxed) && !complete()) {
       std::array<epoll_event, 128> events;
-      const int count = epoll_wait(epoll_.get(), events.data(), events.size(), look_ms);
+      const int count = epoll_wait(epoll_.get(), events.data(), events.size(), consumer_look_ms);
       for (int i = 0; i < count; ++i) read(lines_[events[static_cast<std::size_t>(i)].data.u64]);
       if (count > 0) {
         tell();
         moved = Instant{};
       } else if (moved == Instant{} || !board_.produced.load()) {
         moved = now();
-      } else if (now() - moved > patience) {
+      } else if (now() - moved > silence_limit) {
         board_.complain(fmt::format("only {} of {} deliveries have come", delivered_,
                                     board_.sent.load() * plan_.copies));
       }

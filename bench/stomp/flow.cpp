@@ -1,5 +1,6 @@
 // Starting the two processes, taking the figures at both ends of the interval, ending them.
 #include <bench/load/clock.hpp>
+#include <bench/load/figures.hpp>
 #include <bench/stomp/flow.hpp>
 
 #include <fmt/format.h>
@@ -15,11 +16,7 @@ namespace hawser::bench {
 
 namespace {
 
-constexpr Duration patience = 20s;  // without a message
-
-double microseconds(Duration length) {
-  return std::chrono::duration<double, std::micro>(length).count();
-}
+constexpr Duration no_message_limit = 20s;  // without a message
 
 /// All of a consumer's connections; on failure the board says why.
 bool open_all(Board& board, const Broker& broker, const Flow& flow,
@@ -154,7 +151,7 @@ class FlowRun {
   /// machine may have none.
   Result<void> pass(Duration length, std::uint64_t messages) {
     if (auto sound = pass(length); !sound) return sound;
-    const Instant end = now() + patience;
+    const Instant end = now() + no_message_limit;
     while (through() <= messages) {
       if (now() > end)
         return std::unexpected(Error{ErrorKind::timeout, 0, "flow", "no message comes through"});

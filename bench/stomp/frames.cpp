@@ -11,8 +11,8 @@ namespace hawser::bench {
 
 namespace {
 
-constexpr std::size_t least_ring = 512;   // frames, when there are fewer destinations
-constexpr std::size_t piece = 96 * 1024;  // bytes given to the kernel at a time
+constexpr std::size_t least_ring = 512;          // frames, when there are fewer destinations
+constexpr std::size_t frames_piece = 96 * 1024;  // bytes given to the kernel at a time
 
 constexpr auto pairs = [] {
   std::array<std::array<char, 2>, 256> table{};
@@ -111,7 +111,7 @@ BytesView SendFrames::next(std::size_t& count) noexcept {
     ++given_;
     ++at_;
     ++taken;
-  } while (taken < count && at_ < last && places_[at_].begin - places_[first].begin < piece);
+  } while (taken < count && at_ < last && places_[at_].begin - places_[first].begin < frames_piece);
   count = taken;
   const std::size_t end = places_[at_].begin;
   if (at_ == last) at_ = 0;

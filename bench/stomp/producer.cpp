@@ -26,9 +26,9 @@ bool Receipts::take(std::uint64_t number, std::uint64_t sent) {
 
 namespace {
 
-constexpr int look_ms = 100;               // how often a sleeper looks whether it is to stop
-constexpr Duration patience = 20s;         // without anything moving
-constexpr std::uint64_t least_room = 256;  // messages, for which a sleeper is worth waking
+constexpr int producer_look_ms = 100;       // how often a sleeper looks whether it is to stop
+constexpr Duration standstill_limit = 20s;  // without anything moving
+constexpr std::uint64_t least_room = 256;   // messages, for which a sleeper is worth waking
 
 class Producer {
  public:
@@ -48,7 +48,7 @@ class Producer {
       board_.sent.store(frames_.given(), std::memory_order_release);
       if (plan_.sends.receipts) read();
     }
-    const Instant end = now() + patience;
+    const Instant end = now() + standstill_limit;
     while (plan_.sends.receipts && sound() && receipts_.taken() < frames_.given()) {
       if (now() > end) board_.complain("receipts are missing");
       sleep_for_socket(POLLIN);
@@ -106,7 +106,7 @@ class Producer {
 
   void sleep_for_socket(short events) {
     std::array<pollfd, 2> waiting = {{{peer_.fd(), events, 0}, {wake_, POLLIN, 0}}};
-    if (poll(waiting.data(), waiting.size(), look_ms) <= 0) return;
+    if (poll(waiting.data(), waiting.size(), producer_look_ms) <= 0) return;
     if (waiting[1].revents != 0) {
       std::uint64_t count = 0;
       [[maybe_unused]] const ssize_t got = ::read(wake_, &count, sizeof count);
@@ -115,12 +115,12 @@ class Producer {
   }
 
   void send(BytesView bytes) {
-    Instant stuck = now() + patience;
+    Instant stuck = now() + standstill_limit;
     while (!bytes.empty() && sound()) {
       const ssize_t sent = ::send(peer_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent > 0) {
         bytes.remove_prefix(static_cast<std::size_t>(sent));
-        if (!bytes.empty()) stuck = now() + patience;
+        if (!bytes.empty()) stuck = now() + standstill_limit;
         continue;
       }
       if (errno == EAGAIN) {

@@ -1,5 +1,6 @@
 // Running the comparison: a hub for each scenario, the rounds in turn, the bars.
 #include <bench/load/clock.hpp>
+#include <bench/load/figures.hpp>
 #include <bench/load/server_process.hpp>
 #include <bench/stomp/idle_crowd.hpp>
 #include <bench/stomp/loads.hpp>
@@ -18,13 +19,6 @@
 namespace hawser::bench {
 
 namespace {
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 std::string machine_text() {
   std::string processor = "unknown processor";

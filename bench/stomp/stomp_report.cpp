@@ -1,6 +1,7 @@
 // The comparison of brokers as JSON, as a table and as a picture.
 #include <bench/chart.hpp>
 #include <bench/load/clock.hpp>
+#include <bench/load/figures.hpp>
 #include <bench/stomp/stomp_bench.hpp>
 
 #include <fmt/format.h>
@@ -15,29 +16,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string rate_text(double value) {
-  const std::string digits = fmt::format("{:.0f}", value);
-  std::string grouped;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i != 0 && (digits.size() - i) % 3 == 0) grouped.push_back(',');
-    grouped.push_back(digits[i]);
-  }
-  return grouped;
-}
-
-/// As many digits as mean something.
-std::string figure(double value) {
-  if (std::abs(value) < 10) return fmt::format("{:.3f}", value);
-  if (std::abs(value) < 1000) return fmt::format("{:.1f}", value);
-  return rate_text(value);
-}
-
 std::string span_text(const std::vector<double>& values) {
   const auto [low, high] = std::ranges::minmax_element(values);
   return fmt::format("{} to {}", figure(*low), figure(*high));
 }
-
-double rounded(double value) { return std::round(value * 10'000) / 10'000; }
 
 Json numbers(const std::vector<double>& values) {
   Json list = Json::array();
@@ -52,12 +34,6 @@ std::string unit_text(const StompOutcome& outcome) {
   if (idle(outcome)) return "heart-beats";
   const std::string& name = outcome.scenario.name;
   return name == "fan-out" || name == "routing" ? "deliveries" : "messages";
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 std::string row_name(const StompRow& row) {
@@ -97,7 +73,7 @@ std::string stomp_json(const StompReport& report) {
         entry["per_second"] = rounded(row.rate());
         entry[idle(outcome) ? "percent_of_a_core" : "cpu_us"] = rounded(row.cost());
         entry["rounds"] = {{"per_second", numbers(row.rates)}, {"cpu", numbers(row.cpu)}};
-        entry["generator_cpu_us"] = rounded(median(row.client));
+        entry["generator_cpu_us"] = rounded(median_of(row.client));
         entry["grown_megabytes"] = rounded(row.memory);
       }
       scenario["brokers"].push_back(std::move(entry));
@@ -135,8 +111,8 @@ std::string stomp_table(const StompReport& report) {
         continue;
       }
       out += fmt::format("  {:<{}}  {:>12}  {:>10}  {:>18}  {:>9}  {:>7.0f}{}\n", row_name(row),
-                         width, rate_text(row.rate()), figure(row.cost()), span_text(row.cpu),
-                         row.client.empty() ? "" : figure(median(row.client)), row.memory,
+                         width, grouped(row.rate()), figure(row.cost()), span_text(row.cpu),
+                         row.client.empty() ? "" : figure(median_of(row.client)), row.memory,
                          row.error.empty() ? "" : "  then: " + row.error);
     }
     for (const std::string& note : outcome.notes) out += fmt::format("  {}\n", note);
@@ -178,7 +154,7 @@ std::string stomp_svg(const StompReport& report) {
         bar.value = row.cost();
         bar.low = *low;
         bar.high = *high;
-        bar.label = fmt::format("{}  ({}/s)", figure(row.cost()), rate_text(row.rate()));
+        bar.label = fmt::format("{}  ({}/s)", figure(row.cost()), grouped(row.rate()));
       }
       panel.bars.push_back(std::move(bar));
     }

@@ -67,4 +67,8 @@ class Payload {
   Block* block_ = nullptr;
 };
 
+/// The bytes of either, for code that takes both.
+inline BytesView view_of(BytesView bytes) noexcept { return bytes; }
+inline BytesView view_of(const Payload& payload) noexcept { return payload.view(); }
+
 }  // namespace hawser

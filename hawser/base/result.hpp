@@ -6,6 +6,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace hawser {
 
@@ -43,6 +44,12 @@ struct Error {
 
 template <class T>
 using Result = std::expected<T, Error>;
+
+/// What a function that returns a Result says when it could not do its work.
+inline std::unexpected<Error> failure(ErrorKind kind, std::string_view operation,
+                                      std::string detail) {
+  return std::unexpected(Error{kind, 0, std::string(operation), std::move(detail)});
+}
 
 /// The Error for an errno value: its kind, and the system's own words after `detail`.
 Error system_error(int code, std::string operation, std::string detail = {});

@@ -13,6 +13,16 @@ using namespace std::chrono_literals;  // 10s, 250ms: half of every setting is a
 /// A length of time, in nanoseconds; literals such as 10s and 250ms convert.
 using Duration = std::chrono::nanoseconds;
 
+/// For texts and figures.
+constexpr double to_seconds(Duration length) noexcept {
+  return std::chrono::duration<double>(length).count();
+}
+/// A length times a factor such as a tolerance.
+constexpr Duration scaled(Duration length, double factor) noexcept {
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double, std::nano>(static_cast<double>(length.count()) * factor));
+}
+
 /// A point on the engine's monotonic clock, whose zero means nothing.
 class Instant {
  public:

@@ -25,7 +25,7 @@ namespace {
 
 using namespace testing;
 
-constexpr SqliteStoreOptions options{.log_bytes = 400'000, .free_bytes = 200'000};
+constexpr SqliteStoreOptions small_files{.log_bytes = 400'000, .free_bytes = 200'000};
 
 /// The writes of a program with that seed: each the same for whoever draws it.
 class Writes {
@@ -70,7 +70,7 @@ std::deque<std::pair<std::uint64_t, std::uint64_t>> kept_in(const Recovered& rec
 /// Writes for ever, a byte into `confirmed` after each.
 [[noreturn]] void write_until_killed(const std::string& folder, std::uint64_t seed,
                                      std::uint64_t first_sequence, int confirmed) {
-  auto store = SqliteStore::open(folder, options);
+  auto store = SqliteStore::open(folder, small_files);
   if (!store) ::_exit(1);
   const auto recovered = (*store)->load(any_destination);
   if (!recovered) ::_exit(2);
@@ -95,7 +95,7 @@ TEST(SqliteStoreKill, what_was_confirmed_is_there_after_a_kill_at_any_moment) {
                              declare_change(stored_queue(2, "b")),
                              declare_change(stored_queue(3, "c"))}};
   {
-    auto store = SqliteStore::open(folder.path(), options);
+    auto store = SqliteStore::open(folder.path(), small_files);
     ASSERT_TRUE(store.has_value()) << store.error().text();
     ASSERT_TRUE((*store)->write({&declared, 1}).has_value());
     ASSERT_TRUE(model.write({&declared, 1}).has_value());
@@ -133,7 +133,7 @@ TEST(SqliteStoreKill, what_was_confirmed_is_there_after_a_kill_at_any_moment) {
       const StoreBatch batch = writes.next(kept);
       ASSERT_TRUE(model.write({&batch, 1}).has_value());
     }
-    auto store = SqliteStore::open(folder.path(), options);
+    auto store = SqliteStore::open(folder.path(), small_files);
     ASSERT_TRUE(store.has_value()) << store.error().text();
     const auto recovered = (*store)->load(any_destination);
     ASSERT_TRUE(recovered.has_value()) << recovered.error().text();

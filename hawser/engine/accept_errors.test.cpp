@@ -17,7 +17,7 @@ struct Entry {
 
 void PrintTo(const Entry& entry, std::ostream* out) { *out << strerrorname_np(entry.code); }
 
-class AcceptErrors : public testing::TestWithParam<Entry> {};
+class AcceptErrors : public ::testing::TestWithParam<Entry> {};
 
 TEST_P(AcceptErrors, HasItsReaction) {
   EXPECT_EQ(accept_reaction(GetParam().code), GetParam().reaction);

@@ -38,7 +38,7 @@ Octets masked(Octets octets, unsigned prefix) noexcept {
   return octets;
 }
 
-Error bad(std::string_view text, std::string_view why) {
+Error bad_range(std::string_view text, std::string_view why) {
   return {ErrorKind::invalid_argument, 0, "address range", fmt::format("\"{}\" {}", text, why)};
 }
 
@@ -84,9 +84,10 @@ Result<AddressRange> AddressRange::parse(std::string_view text) {
   const std::size_t slash = text.find('/');
   const auto address = read_host(text.substr(0, slash));
   if (!address) {
-    return std::unexpected(bad(text,
-                               "is no range of addresses: write 10.0.0.0/8, fd00::/8, one address "
-                               "without a port, unix, or *"));
+    return std::unexpected(
+        bad_range(text,
+                  "is no range of addresses: write 10.0.0.0/8, fd00::/8, one address "
+                  "without a port, unix, or *"));
   }
   if (slash == std::string_view::npos) return of(*address);
   const unsigned bits = address->family() == Address::Family::ipv4 ? 32 : 128;
@@ -95,14 +96,15 @@ Result<AddressRange> AddressRange::parse(std::string_view text) {
   const char* end = digits.data() + digits.size();
   const auto [stop, code] = std::from_chars(digits.data(), end, prefix);
   if (digits.empty() || code != std::errc{} || stop != end || prefix > bits) {
-    return std::unexpected(bad(text, fmt::format("needs a number from 0 to {} after /", bits)));
+    return std::unexpected(
+        bad_range(text, fmt::format("needs a number from 0 to {} after /", bits)));
   }
   const AddressRange range = of(*address, prefix);
   if (of(*address).octets_ != range.octets_) {
-    return std::unexpected(
-        bad(text, fmt::format("has bits beyond its prefix: write {} for the network or {} for the "
-                              "one address",
-                              range.text(), address->host())));
+    return std::unexpected(bad_range(
+        text, fmt::format("has bits beyond its prefix: write {} for the network or {} for the "
+                          "one address",
+                          range.text(), address->host())));
   }
   return range;
 }

@@ -121,10 +121,10 @@ void choose_without_io_uring(EngineChoice choice) {
 
 TEST(RealEnvironment, FallsBackToEpollButNotWhenForced) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(choose_without_io_uring(EngineChoice::automatic), testing::ExitedWithCode(0),
+  EXPECT_EXIT(choose_without_io_uring(EngineChoice::automatic), ::testing::ExitedWithCode(0),
               "engine: epoll .io_uring refused: EPERM; a container's seccomp profile or sysctl "
               "kernel.io_uring_disabled does that.");
-  EXPECT_EXIT(choose_without_io_uring(EngineChoice::uring), testing::ExitedWithCode(1),
+  EXPECT_EXIT(choose_without_io_uring(EngineChoice::uring), ::testing::ExitedWithCode(1),
               "engine uring, chosen by option: io_uring refused: EPERM.*choose auto or epoll");
 }
 

@@ -10,24 +10,15 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::Events;
 using testing::framed;
+using testing::framed_all;
 using testing::NetWorld;
 using testing::Scripted;
 using testing::unframed;
 
 using Packets = std::vector<std::string>;
-
-std::string all_of(const Packets& packets) {
-  std::string bytes;
-  for (const auto& packet : packets) bytes += framed(packet);
-  return bytes;
-}
-
-/// Echoes everything.
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 TEST(Connection, Tcp_E_58_AnIdleOneStaysSmall) {
   // What the process, its handler and its timers take; the engine's entry and the supervisor's are
@@ -42,7 +33,7 @@ TEST(Connection, Tcp_CB_01_ABurstInOneSegmentIsDeliveredWhole) {
   auto peer = net.connect(at);
   Packets sent;
   for (int i = 0; i < 5000; ++i) sent.push_back(std::to_string(i));
-  peer->send(all_of(sent));
+  peer->send(framed_all(sent));
   ASSERT_TRUE(net.until([&] { return unframed(peer->received).size() == sent.size(); }));
   EXPECT_EQ(unframed(peer->received), sent);
 }
@@ -56,7 +47,7 @@ TEST(Connection, Tcp_C_10_E_34_CB_01_OneBytePerSegmentGivesTheSameCallbacks) {
     net.world().set_faults(faults);
     const Address at = net.serve<Scripted>({}, &net.events);
     auto peer = net.connect(at);
-    peer->send(all_of({"a", "", "echo 1", std::string(300, 'b'), "timeout echo 2", "c"}));
+    peer->send(framed_all({"a", "", "echo 1", std::string(300, 'b'), "timeout echo 2", "c"}));
     net.run(3s);
     // "c" came behind it: the time-out of the packet before holds no more, in one segment as in
     // many.
@@ -148,7 +139,7 @@ TEST(Connection, Tcp_C_23_CB_08_AnExceptionInAnyCallbackEndsThatConnectionOnly) 
     const Address at = net.serve<Scripted>({}, &net.events);
     auto stays = net.connect(at);
     auto peer = net.connect(at);
-    peer->send(framed("echo before") + all_of(script));
+    peer->send(framed("echo before") + framed_all(script));
     net.run(2s);
     if (script[0].starts_with("on disconnect")) peer->end();
     net.run(2s);
@@ -395,7 +386,7 @@ TEST(Connection, Tcp_E_64_HalfClosedByUsItGoesOnReceiving) {
 }
 
 /// Takes copies, and waits in the middle.
-struct Patient {
+struct Waiting {
   Task<> handle_packet(Bytes packet) {
     co_await sleep(10ms);
     EXPECT_TRUE(connection().send_packet(packet + "!").has_value());
@@ -404,9 +395,9 @@ struct Patient {
 
 TEST(Connection, ACoroutineMayHandleCopiesOfPackets) {
   NetWorld net;
-  const Address at = net.serve<Patient>({});
+  const Address at = net.serve<Waiting>({});
   auto peer = net.connect(at);
-  peer->send(all_of({"a", "b", "c"}));
+  peer->send(framed_all({"a", "b", "c"}));
   net.run(1s);
   EXPECT_EQ(unframed(peer->received), (Packets{"a!", "b!", "c!"}));
 }

@@ -9,9 +9,7 @@
 #include <algorithm>
 
 namespace hawser {
-namespace {
-double in_seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
-}  // namespace
+namespace {}  // namespace
 
 void Connection::arm_deadline(Instant at) noexcept {
   if (!armed() || at < deadline()) scheduler().timers().arm(*this, at);
@@ -29,7 +27,7 @@ void Connection::fire() {
     const Instant due = packet_begun_ + limits.handshake_timeout;
     if (due <= now) {
       end(fmt::format("handshake_timeout: {} was not through within {} s", stack_->describe(),
-                      in_seconds(limits.handshake_timeout)),
+                      to_seconds(limits.handshake_timeout)),
           false);
       return;
     }
@@ -40,7 +38,7 @@ void Connection::fire() {
     const Instant due = packet_begun_ + limits.packet_timeout;
     if (due <= now && !handles_packet_timeout()) {
       end(fmt::format("packet_timeout: a packet was not finished within {} s",
-                      in_seconds(limits.packet_timeout)),
+                      to_seconds(limits.packet_timeout)),
           false);
       return;
     }
@@ -66,7 +64,7 @@ void Connection::fire() {
       unsent_since_ = now;
     } else if (unsent_since_ + limits.write_deadline <= now) {
       end(fmt::format("write_deadline: the peer took none of {} bytes for {} s", waiting,
-                      in_seconds(limits.write_deadline)),
+                      to_seconds(limits.write_deadline)),
           true);
       return;
     }
@@ -79,7 +77,7 @@ void Connection::fire() {
     const Instant due = last_traffic_ + limits.idle_timeout;
     if (due <= now) {
       end(fmt::format("idle_timeout: nothing came or went for {} s",
-                      in_seconds(limits.idle_timeout)),
+                      to_seconds(limits.idle_timeout)),
           false);
       return;
     }

@@ -12,17 +12,12 @@ namespace hawser {
 namespace {
 
 using testing::framed;
+using testing::framed_all;
 using testing::NetWorld;
 using testing::Scripted;
 using testing::unframed;
 
 using Packets = std::vector<std::string>;
-
-std::string all_of(const Packets& packets) {
-  std::string bytes;
-  for (const auto& packet : packets) bytes += framed(packet);
-  return bytes;
-}
 
 TEST(Connection, APacketOverTheLimitIsAProtocolError) {
   NetWorld net;
@@ -128,7 +123,7 @@ TEST(Connection, Tcp_C_20_AtHighWaterReadingStopsAndGoesOnWhenDrained) {
   const Address at = net.serve<Scripted>(std::move(options), &net.events);
   auto peer = net.connect(at, false);
   Packets commands(200, "many 20");
-  peer->send(all_of(commands) + framed("echo last"));
+  peer->send(framed_all(commands) + framed("echo last"));
   net.run(20s);
   const auto handled = net.events.starting_with("packet many");
   EXPECT_LT(handled, 100U);  // the kernel's buffers and 100 kB, not all 4 MB
@@ -197,7 +192,7 @@ TEST(Connection, PacketsPerTurnLetOthersThrough) {
   net.run();
   const auto listed = server_connections(*net.system, "it");
   Packets commands(100, "a");
-  peer->send(all_of(commands));
+  peer->send(framed_all(commands));
   // The cast is queued while the first turn's packets are being handled, so it comes before the
   // rest.
   net.until([&] { return net.events.count("packet a") >= 10; });

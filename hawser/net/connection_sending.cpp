@@ -23,8 +23,6 @@ Error nothing_can_be_sent() {
 }
 Payload payload_of(BytesView bytes) { return Payload(bytes); }
 const Payload& payload_of(const Payload& payload) { return payload; }
-BytesView view_of(BytesView bytes) { return bytes; }
-BytesView view_of(const Payload& payload) { return payload.view(); }
 }  // namespace
 
 // ---- answers

@@ -12,7 +12,7 @@
 namespace hawser {
 namespace {
 /// One line in so long about connections that could not start, however many there are.
-constexpr Duration report_interval = 10s;
+constexpr Duration refusal_report_interval = 10s;
 /// What a listing may take of a turn: well below a millisecond.
 constexpr std::size_t listed_per_turn = 512;
 constexpr std::size_t listings_max = 16;
@@ -101,7 +101,7 @@ void ConnectionSupervisor::started(Pid pid) {
 void ConnectionSupervisor::report_not_started(const Error& error) {
   ++unreported_;
   if (self().now() < next_report_) return;
-  next_report_ = self().now() + report_interval;
+  next_report_ = self().now() + refusal_report_interval;
   const std::uint64_t times = std::exchange(unreported_, 0U);
   raise(trace_point::connections_not_started, LogLevel::warning, {}, [&] {
     return fmt::format("a connection could not start: {} ({} since the last such line)",
@@ -166,7 +166,7 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
     raise(trace_point::connections_draining, LogLevel::info,
           {{"connections", static_cast<std::int64_t>(there)}}, [&] {
             return fmt::format("draining {} connections for at most {} s", there,
-                               std::chrono::duration<double>(message.deadline).count());
+                               to_seconds(message.deadline));
           });
     sparing_newcomers_ = true;
     end_all(std::move(message.reason));

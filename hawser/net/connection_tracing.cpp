@@ -10,9 +10,7 @@
 
 namespace hawser {
 namespace {
-BytesView view_of(std::monostate) { return {}; }
-BytesView view_of(BytesView bytes) { return bytes; }
-BytesView view_of(const Payload& payload) { return payload.view(); }
+BytesView view_of(std::monostate) noexcept { return {}; }
 }  // namespace
 
 /// The packets of an answer; those that have to wait are traced when they go.

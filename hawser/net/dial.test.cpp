@@ -9,14 +9,11 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::Events;
 using ::testing::HasSubstr;
 using testing::NetWorld;
 using ::testing::StartsWith;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 /// Greets, and writes down what comes.
 struct Caller {

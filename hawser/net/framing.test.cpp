@@ -40,16 +40,16 @@ std::string content(const SendQueue& queue) {
   return all;
 }
 
-struct Outcome {
+struct CutUp {
   std::vector<std::string> packets;
   bool failed = false;
   std::size_t left = 0;
-  bool operator==(const Outcome&) const = default;
+  bool operator==(const CutUp&) const = default;
 };
 
 /// Cuts as a connection does: the whole buffer again and again, with the scan offset carried.
-Outcome cut_all(const Framing& framing, const std::vector<std::string>& pieces) {
-  Outcome outcome;
+CutUp cut_all(const Framing& framing, const std::vector<std::string>& pieces) {
+  CutUp outcome;
   std::string held;
   std::size_t scanned = 0;
   for (const auto& piece : pieces) {
@@ -93,7 +93,7 @@ std::vector<std::string> bytewise(const std::string& all) {
   return split(all, std::vector<std::size_t>(all.size(), 1));
 }
 
-struct Case {
+struct FramingCase {
   const char* name;
   Framing framing;
   const char* alphabet;
@@ -101,7 +101,7 @@ struct Case {
   std::size_t most;
 };
 
-std::vector<Case> cases() {
+std::vector<FramingCase> cases() {
   return {
       {"length1", length_prefixed(1), "ab\n|", 0, 255},
       {"length2", length_prefixed(2), "ab\n|", 0, 600},
@@ -146,7 +146,7 @@ TEST(Framing, Tcp_C_07_CB_01_WhatIsEncodedComesOutAgainHoweverItWasSplit) {
       const std::string wire = content(queue);
       const auto sizes =
           *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(1, 40));
-      const Outcome expected{sent, false, 0};
+      const CutUp expected{sent, false, 0};
       RC_ASSERT(cut_all(each.framing, {wire}) == expected);
       RC_ASSERT(cut_all(each.framing, bytewise(wire)) == expected);
       RC_ASSERT(cut_all(each.framing, split(wire, sizes)) == expected);
@@ -156,7 +156,7 @@ TEST(Framing, Tcp_C_07_CB_01_WhatIsEncodedComesOutAgainHoweverItWasSplit) {
 }
 
 TEST(Framing, BrokenBytesGiveTheSameOutcomeHoweverTheyWereSplit) {
-  std::vector<Case> small = cases();
+  std::vector<FramingCase> small = cases();
   small.push_back({"line 8", line({.maximum = 8}), "", 0, 0});
   small.push_back({"delimiter 8", delimiter("|-|", {.maximum = 8}), "", 0, 0});
   small.push_back({"length1 8", length_prefixed(1, {.maximum = 8}), "", 0, 0});
@@ -170,9 +170,9 @@ TEST(Framing, BrokenBytesGiveTheSameOutcomeHoweverTheyWereSplit) {
            {1, rc::gen::arbitrary<char>()}}));
       const auto sizes =
           *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(1, 9));
-      const Outcome whole = cut_all(each.framing, {bytes});
-      const Outcome single = cut_all(each.framing, bytewise(bytes));
-      const Outcome some = cut_all(each.framing, split(bytes, sizes));
+      const CutUp whole = cut_all(each.framing, {bytes});
+      const CutUp single = cut_all(each.framing, bytewise(bytes));
+      const CutUp some = cut_all(each.framing, split(bytes, sizes));
       RC_ASSERT(whole.packets == single.packets);
       RC_ASSERT(whole.packets == some.packets);
       // A packet over the limit may be known before its end has come, never the other way round.

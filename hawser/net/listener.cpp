@@ -17,7 +17,7 @@
 namespace hawser {
 namespace {
 /// One line in so long for each kind of accept error.
-constexpr Duration report_interval = 10s;
+constexpr Duration accept_report_interval = 10s;
 /// How long after the spare descriptor was closed a client may take its place.
 constexpr Duration spare_settles = 1ms;
 // Kinds of reports that are no errno.
@@ -253,7 +253,7 @@ void Listener::report(int key, const std::string& text) {
   Report& report = reports_[key];
   ++report.unreported;
   if (self().now() < report.next) return;
-  report.next = self().now() + report_interval;
+  report.next = self().now() + accept_report_interval;
   const std::uint64_t times = std::exchange(report.unreported, 0U);
   raise(trace_point::accept_errors, LogLevel::warning,
         [&] { return fmt::format("{} ({} since the last such line)", text, times); });

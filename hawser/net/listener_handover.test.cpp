@@ -86,13 +86,13 @@ class Plain {
   int number_ = -1;
 };
 
-constexpr std::string_view packet{"\0\4ping", 6};
+constexpr std::string_view ping_packet{"\0\4ping", 6};
 
 bool answers(const Address& to) {
   const Plain client(to);
   if (!client.connected) return false;
-  client.say(packet);
-  return client.hear(packet.size()) == packet;
+  client.say(ping_packet);
+  return client.hear(ping_packet.size()) == ping_packet;
 }
 
 /// One program: a System with a server "echo", and what it needs to pass that on.

@@ -17,7 +17,7 @@ using namespace std::string_literals;
 
 const std::string v2_start = "\r\n\r\n\0\r\nQUIT\n"s;
 
-Address at(const char* text) { return Address::parse(text).value_or(Address{}); }
+Address parsed(const char* text) { return Address::parse(text).value_or(Address{}); }
 
 std::string number16(std::size_t number) {
   return {static_cast<char>(number >> 8U), static_cast<char>(number & 0xffU)};
@@ -76,12 +76,12 @@ void expect_fault(const std::string& bytes, std::string_view word,
 TEST(ProxyHeader, version_1_names_both_ends) {
   const ProxyHeader ipv4 = header_of("PROXY TCP4 192.0.2.1 10.0.0.1 5000 443\r\n");
   EXPECT_EQ(ipv4.version, ProxyHeader::Version::v1);
-  EXPECT_EQ(ipv4.source, at("192.0.2.1:5000"));
-  EXPECT_EQ(ipv4.destination, at("10.0.0.1:443"));
+  EXPECT_EQ(ipv4.source, parsed("192.0.2.1:5000"));
+  EXPECT_EQ(ipv4.destination, parsed("10.0.0.1:443"));
   EXPECT_EQ(ipv4.describe(), "PROXY v1, 192.0.2.1:5000 to 10.0.0.1:443");
   const ProxyHeader ipv6 = header_of("PROXY TCP6 2001:db8::1 ::1 65535 0\r\n");
-  EXPECT_EQ(ipv6.source, at("[2001:db8::1]:65535"));
-  EXPECT_EQ(ipv6.destination, at("[::1]:0"));
+  EXPECT_EQ(ipv6.source, parsed("[2001:db8::1]:65535"));
+  EXPECT_EQ(ipv6.destination, parsed("[::1]:0"));
 }
 
 TEST(ProxyHeader, version_1_unknown_skips_the_rest_of_its_line) {
@@ -130,15 +130,15 @@ TEST(ProxyHeader, version_1_faults_name_what_was_wrong) {
 TEST(ProxyHeader, version_2_names_both_ends) {
   const ProxyHeader ipv4 = header_of(v2(0x21, 0x11, ipv4_block));
   EXPECT_EQ(ipv4.version, ProxyHeader::Version::v2);
-  EXPECT_EQ(ipv4.source, at("192.0.2.1:5000"));
-  EXPECT_EQ(ipv4.destination, at("10.0.0.1:443"));
+  EXPECT_EQ(ipv4.source, parsed("192.0.2.1:5000"));
+  EXPECT_EQ(ipv4.destination, parsed("10.0.0.1:443"));
   EXPECT_FALSE(ipv4.datagrams);
   EXPECT_TRUE(header_of(v2(0x21, 0x12, ipv4_block)).datagrams);
   const std::string from = "\x20\x01\x0d\xb8"s + std::string(11, '\0') + '\1';
   const std::string to = std::string(15, '\0') + '\1';
   const ProxyHeader ipv6 = header_of(v2(0x21, 0x21, from + to + "\xff\xff\x00\x01"s));
-  EXPECT_EQ(ipv6.source, at("[2001:db8::1]:65535"));
-  EXPECT_EQ(ipv6.destination, at("[::1]:1"));
+  EXPECT_EQ(ipv6.source, parsed("[2001:db8::1]:65535"));
+  EXPECT_EQ(ipv6.destination, parsed("[::1]:1"));
 }
 
 TEST(ProxyHeader, version_2_unix_paths_end_at_their_zero_or_fill_their_field) {
@@ -147,8 +147,8 @@ TEST(ProxyHeader, version_2_unix_paths_end_at_their_zero_or_fill_their_field) {
     return name;
   };
   const ProxyHeader header = header_of(v2(0x21, 0x31, path("/run/a") + path("\0b"s)));
-  EXPECT_EQ(header.source, at("unix:/run/a"));
-  EXPECT_EQ(header.destination, at("unix:@b"));
+  EXPECT_EQ(header.source, parsed("unix:/run/a"));
+  EXPECT_EQ(header.destination, parsed("unix:@b"));
   const ProxyHeader full = header_of(v2(0x21, 0x31, path("") + std::string(108, 'x')));
   EXPECT_EQ(full.source, Address{});
   EXPECT_EQ(full.destination.path(), std::string(108, 'x'));
@@ -269,8 +269,8 @@ TEST(ProxyHeader, other_beginnings_are_no_header) {
 ProxyHeader made(const char* from, const char* to, ProxyHeader::Version version) {
   ProxyHeader header;
   header.version = version;
-  header.source = at(from);
-  header.destination = at(to);
+  header.source = parsed(from);
+  header.destination = parsed(to);
   return header;
 }
 
@@ -320,8 +320,8 @@ TEST(ProxyHeader, an_IPv4_and_an_IPv6_end_are_written_as_IPv6) {
     const auto bytes = write_proxy_header(made("192.0.2.1:5", "[::1]:6", version));
     ASSERT_TRUE(bytes);
     const ProxyHeader header = header_of(*bytes);
-    EXPECT_EQ(header.source, at("[::ffff:192.0.2.1]:5"));
-    EXPECT_EQ(header.destination, at("[::1]:6"));
+    EXPECT_EQ(header.source, parsed("[::ffff:192.0.2.1]:5"));
+    EXPECT_EQ(header.destination, parsed("[::1]:6"));
   }
 }
 

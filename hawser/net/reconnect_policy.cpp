@@ -31,9 +31,9 @@ std::vector<std::string> ReconnectBackoff::faults() const {
 }
 
 Duration ReconnectPolicy::next(Random& random) noexcept {
-  using Backoff = ReconnectBackoff;
-  const Duration base = std::clamp(settings_.base, Backoff::least_base, Backoff::most_cap);
-  const Duration cap = std::clamp(settings_.cap, base, Backoff::most_cap);
+  const Duration base =
+      std::clamp(settings_.base, ReconnectBackoff::least_base, ReconnectBackoff::most_cap);
+  const Duration cap = std::clamp(settings_.cap, base, ReconnectBackoff::most_cap);
   const double factor = settings_.factor >= 1.0 ? settings_.factor : 1.0;
 
   // In doubles, so that many attempts overflow into "more than the cap" and nothing else.

@@ -12,34 +12,15 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::Events;
 using testing::NetWorld;
 using testing::Peer;
+using testing::watch;
+using testing::Watching;
 
 using Packets = std::vector<std::string>;
 using Peers = std::vector<std::unique_ptr<Peer>>;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
-
-/// Writes down what the server tells.
-struct Watching {
-  Events* events;
-  Ref<ServerMonitor> monitor;
-  void init() const { monitor.cast(WatchServer{self().pid()}); }
-  void handle_info(Info& info) const {
-    if (const auto* event = info.get<ServerEvent>())
-      events->add(std::string(to_string(event->kind)) + " " + std::to_string(event->count) +
-                  (event->text.empty() ? "" : " " + event->text));
-  }
-};
-
-void watch(NetWorld& net, Events& events) {
-  ASSERT_TRUE(
-      net.system->spawn<Watching>({}, &events, server_monitor(*net.system, "it")).has_value());
-  net.run();
-}
 
 TEST(AlarmState, Tcp_R_04_HasAThresholdAHysteresisAndACooldown) {
   using enum ServerEvent::Kind;

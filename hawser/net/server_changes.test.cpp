@@ -10,6 +10,7 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::framed;
 using testing::NetWorld;
 using testing::Peer;
@@ -17,10 +18,6 @@ using testing::Scripted;
 using testing::unframed;
 
 using Packets = std::vector<std::string>;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 struct Greeter {
   std::string greeting;

@@ -17,6 +17,7 @@ using testing::NetWorld;
 using testing::Peer;
 using testing::Scripted;
 using testing::unframed;
+using testing::watch;
 
 using Packets = std::vector<std::string>;
 using Peers = std::vector<std::unique_ptr<Peer>>;
@@ -98,24 +99,6 @@ TEST(Server, Tcp_R_17_StoppingItFromOneOfItsConnectionsDoesNotDeadlock) {
   EXPECT_TRUE(peer->ended);
   EXPECT_TRUE(other->ended);
   EXPECT_FALSE(server_listener(*net.system, "it"));
-}
-
-/// Writes down what the server tells.
-struct Watching {
-  Events* events;
-  Ref<ServerMonitor> monitor;
-  void init() const { monitor.cast(WatchServer{self().pid()}); }
-  void handle_info(Info& info) const {
-    if (const auto* event = info.get<ServerEvent>())
-      events->add(std::string(to_string(event->kind)) + " " + std::to_string(event->count) +
-                  (event->text.empty() ? "" : " " + event->text));
-  }
-};
-
-void watch(NetWorld& net, Events& events) {
-  ASSERT_TRUE(
-      net.system->spawn<Watching>({}, &events, server_monitor(*net.system, "it")).has_value());
-  net.run();
 }
 
 /// Ends when its peer has said goodbye, or at once, as its argument tells.

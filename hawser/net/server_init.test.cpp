@@ -10,17 +10,14 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::NetWorld;
 using testing::Peer;
 using testing::unframed;
 
 using Packets = std::vector<std::string>;
 
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
-
-struct Greeter {
+struct GreeterOnly {
   std::string greeting;
   Next init() { return send(greeting); }
   void handle_packet(Packet) {}
@@ -102,10 +99,10 @@ TEST(Server, Tcp_E_32_TheInitMayReplaceTheArguments) {
     std::get<0>(arguments) += " from port " + std::to_string(bound.address.port());
     return ListenAnswer::go_on();
   };
-  ASSERT_TRUE(
-      net.system
-          ->start(server_with_init<Greeter>("it", std::move(options), init, std::string("hello")))
-          .has_value());
+  ASSERT_TRUE(net.system
+                  ->start(server_with_init<GreeterOnly>("it", std::move(options), init,
+                                                        std::string("hello")))
+                  .has_value());
   const Address at = net.status().address;
   const std::string expected = "hello from port " + std::to_string(at.port());
   auto peer = net.connect(at);
@@ -123,7 +120,7 @@ TEST(Server, Tcp_E_01_ADecliningInitOfTypedArguments) {
   const auto init = [](const BoundListener&, std::tuple<std::string>&) {
     return ListenAnswer::decline();
   };
-  const auto started = net.system->start(server_with_init<Greeter>(
+  const auto started = net.system->start(server_with_init<GreeterOnly>(
       "it", {.listen = net.world().host("server").address(0)}, init, std::string("hello")));
   ASSERT_TRUE(started.has_value());
   EXPECT_FALSE(*started);

@@ -11,6 +11,7 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::Events;
 using testing::framed;
 using testing::NetWorld;
@@ -18,10 +19,6 @@ using testing::Peer;
 using testing::Scripted;
 
 using Peers = std::vector<std::unique_ptr<Peer>>;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 /// Tells a line for each message of a server.
 struct Clerk {

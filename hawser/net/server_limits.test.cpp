@@ -14,15 +14,12 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::framed;
 using testing::NetWorld;
 using testing::Peer;
 
 using Peers = std::vector<std::unique_ptr<Peer>>;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 TEST(Server, Tcp_R_01_TheLimitIsOneTrueNumber) {
   for (const auto spread : {AcceptSpread::hand_over, AcceptSpread::per_scheduler}) {

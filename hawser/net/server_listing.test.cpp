@@ -13,15 +13,12 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::framed;
 using testing::NetWorld;
 using testing::Peer;
 
 using Peers = std::vector<std::unique_ptr<Peer>>;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 TEST(Server, Tcp_E_03_EveryConnectionIsListedWithItsFigures) {
   NetWorld net(1, 1);

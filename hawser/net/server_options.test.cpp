@@ -18,6 +18,7 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::Events;
 using testing::framed;
 using testing::NetWorld;
@@ -26,10 +27,6 @@ using testing::unframed;
 
 using Packets = std::vector<std::string>;
 using Peers = std::vector<std::unique_ptr<Peer>>;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 TEST(Server, Tcp_C_25_CB_15_EveryWrongOptionIsNamedInOneError) {
   NetWorld net;

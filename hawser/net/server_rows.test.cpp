@@ -15,6 +15,7 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::framed;
 using testing::masked;
 using testing::NetWorld;
@@ -27,10 +28,6 @@ using testing::unframed;
 
 using Packets = std::vector<std::string>;
 using Peers = std::vector<std::unique_ptr<Peer>>;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 TEST(Server, Tcp_E_01_OneWithoutANameIsCalledByWhereItListens) {
   NetWorld net;

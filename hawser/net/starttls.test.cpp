@@ -21,11 +21,11 @@ using testing::Rigged;
 using testing::serve_passive;
 using testing::toy_cipher;
 using testing::toy_header;
+using testing::toy_key;
 using testing::ToyCipher;
 using testing::unframed;
 
 using Packets = std::vector<std::string>;
-constexpr char key = 0x55;
 
 void push(ToyCipher::Options options = {}) {
   connection().push_transport(std::make_unique<ToyCipher>(std::move(options)));
@@ -42,9 +42,9 @@ std::function<Next(Packet)> upgrading() {
 
 TEST(StartTls, Tcp_E_50_R_11_TheReplyIsStillPlainAndPipelinedBytesBelongToTheTransport) {
   const std::string input =
-      framed("a") + framed("tls") + "H" + masked(framed("b") + framed("c"), key);
+      framed("a") + framed("tls") + "H" + masked(framed("b") + framed("c"), toy_key);
   const std::string output =
-      framed("a") + framed("go ahead") + "H" + masked(framed("b") + framed("c"), key);
+      framed("a") + framed("go ahead") + "H" + masked(framed("b") + framed("c"), toy_key);
   for (std::size_t cut = 0; cut <= input.size(); ++cut) {
     Rig rig;
     rig.packet = upgrading();
@@ -95,7 +95,7 @@ TEST(StartTls, Tcp_EB_17_NothingIsLostEitherWayOverThreeHundredSeeds) {
         for (std::uint64_t i = random.below(20); i > 0; --i)
           after += framed(std::string(random.below(40), 'a'));
         const auto wire = [&](const std::string& reply) {
-          const std::string all = before + framed(reply) + "H" + masked(after, key);
+          const std::string all = before + framed(reply) + "H" + masked(after, toy_key);
           return below ? "H" + masked(all, 7) : all;
         };
         auto peer = net.connect(at);
@@ -137,7 +137,7 @@ TEST(StartTls, PacketsSentDuringTheHandshakeWaitInOrder) {
   ref.cast(std::string("3"));
   net.run();
   EXPECT_EQ(peer->received,
-            framed("go ahead") + "H" + masked(framed_all({"1", "2", "upgraded", "3"}), key));
+            framed("go ahead") + "H" + masked(framed_all({"1", "2", "upgraded", "3"}), toy_key));
 }
 
 TEST(StartTls, EndSendingDuringTheHandshakeComesBehindWhatWaits) {
@@ -158,7 +158,7 @@ TEST(StartTls, EndSendingDuringTheHandshakeComesBehindWhatWaits) {
   EXPECT_FALSE(peer->ended);
   peer->send("H");
   net.run();
-  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked(framed("last"), key));
+  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked(framed("last"), toy_key));
   EXPECT_TRUE(peer->ended);
   EXPECT_EQ(net.status().connections, 1U);
 }
@@ -201,9 +201,9 @@ TEST(StartTls, FromACastItHoldsAtOnce) {
   Ref<Rigged>(rig.pid).cast(std::string("push"));
   net.run();
   EXPECT_EQ(peer->received, framed("a") + "H");
-  peer->send("H" + masked(framed("b"), key));
+  peer->send("H" + masked(framed("b"), toy_key));
   net.run();
-  EXPECT_EQ(peer->received, framed("a") + "H" + masked(framed("waits") + framed("b"), key));
+  EXPECT_EQ(peer->received, framed("a") + "H" + masked(framed("waits") + framed("b"), toy_key));
 }
 
 TEST(StartTls, FromACastItTakesBytesThatWereNotCutYet) {
@@ -218,7 +218,7 @@ TEST(StartTls, FromACastItTakesBytesThatWereNotCutYet) {
   options.connection.active_packets = 1;
   const Address at = net.serve<Rigged>(std::move(options), &rig);
   auto peer = net.connect(at);
-  peer->send(framed("a") + "H" + masked(framed("b"), key));
+  peer->send(framed("a") + "H" + masked(framed("b"), toy_key));
   net.run();
   Ref<Rigged>(rig.pid).cast(std::string("push"));
   net.run();
@@ -227,7 +227,7 @@ TEST(StartTls, FromACastItTakesBytesThatWereNotCutYet) {
   EXPECT_EQ(rig.seen.count("packet b"), 0U);
   Ref<Rigged>(rig.pid).cast(std::string("go"));
   net.run();
-  EXPECT_EQ(peer->received, framed("a") + "H" + masked(framed("b"), key));
+  EXPECT_EQ(peer->received, framed("a") + "H" + masked(framed("b"), toy_key));
 }
 
 TEST(StartTls, FromAPassiveCoroutine) {
@@ -246,12 +246,12 @@ TEST(StartTls, FromAPassiveCoroutine) {
       }
     });
     auto peer = net.connect(at);
-    peer->send(framed("a") + framed("tls") + (pipelined ? "H" + masked(framed("b"), key) : ""));
+    peer->send(framed("a") + framed("tls") + (pipelined ? "H" + masked(framed("b"), toy_key) : ""));
     net.run(1s);
-    if (!pipelined) peer->send("H" + masked(framed("b"), key));
+    if (!pipelined) peer->send("H" + masked(framed("b"), toy_key));
     net.run(1s);
     EXPECT_EQ(peer->received,
-              framed_all({"a", "go ahead"}) + "H" + masked(framed_all({"secret", "b"}), key));
+              framed_all({"a", "go ahead"}) + "H" + masked(framed_all({"secret", "b"}), toy_key));
   }
 }
 
@@ -268,9 +268,9 @@ TEST(StartTls, FromAPassiveCoroutineOverATransportThatKeepsTheHandshake) {
     co_await sleep(1h);
   });
   auto peer = net.connect(at);
-  peer->send("H" + masked(framed("tls") + "H" + masked(framed("b"), key), 7));
+  peer->send("H" + masked(framed("tls") + "H" + masked(framed("b"), toy_key), 7));
   net.run(5s);
-  EXPECT_EQ(peer->received, "H" + masked("H" + masked(framed_all({"secret", "b"}), key), 7));
+  EXPECT_EQ(peer->received, "H" + masked("H" + masked(framed_all({"secret", "b"}), toy_key), 7));
 }
 
 TEST(StartTls, PushingTwiceInOneCallbackIsAnError) {
@@ -302,12 +302,12 @@ TEST(StartTls, OneMoreFromHandleUpgradeKeepsPacketsWaiting) {
   auto peer = net.connect(at);
   peer->send(framed("tls") + "H");
   net.run();
-  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked("H", key));
+  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked("H", toy_key));
   EXPECT_EQ(server_connections(*net.system, "it")->front().waiting, 1U);
-  peer->send(masked("H", key));
+  peer->send(masked("H", toy_key));
   net.run();
-  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked("H", key) +
-                                masked(masked(framed_all({"u1", "u2"}), 3), key));
+  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked("H", toy_key) +
+                                masked(masked(framed_all({"u1", "u2"}), 3), toy_key));
 }
 
 TEST(StartTls, ItsHandshakeHasATimeOutAndAFailureIsTheConnectionsEnd) {
@@ -344,9 +344,9 @@ TEST(StartTls, OffAndOnAroundThePushGoesOnReading) {
   auto peer = net.connect(at);
   peer->send(framed("tls"));
   net.run();
-  peer->send("H" + masked(framed("b"), key));
+  peer->send("H" + masked(framed("b"), toy_key));
   net.run();
-  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked(framed("b"), key));
+  EXPECT_EQ(peer->received, framed("go ahead") + "H" + masked(framed("b"), toy_key));
 }
 
 TEST(StartTls, OneThatHasDoneItsWorkAtOnceLeavesAPlainConnection) {

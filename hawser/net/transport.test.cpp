@@ -21,12 +21,12 @@ using testing::Rigged;
 using testing::serve_passive;
 using testing::toy_cipher;
 using testing::toy_header;
+using testing::toy_key;
 using testing::toy_packets;
 using testing::ToyCipher;
 using testing::unframed;
 
 using Packets = std::vector<std::string>;
-constexpr char key = 0x55;
 
 ServerOptions with(TransportMakers makers) {
   ServerOptions options;
@@ -35,7 +35,7 @@ ServerOptions with(TransportMakers makers) {
 }
 
 /// What a bare peer sees of a ToyCipher, without the H.
-std::string plain(std::string_view received, char with_key = key) {
+std::string plain(std::string_view received, char with_key = toy_key) {
   return received.empty() ? "" : masked(received.substr(1), with_key);
 }
 
@@ -53,7 +53,7 @@ TEST(Transport, Tcp_E_24_AServersHandlerSeesPlainPackets) {
     EXPECT_TRUE(rig.seen.all.empty());  // no handler before the handshake
     EXPECT_TRUE(server_connections(*net.system, "it")->front().handshaking);
     const Packets sent{"a", "", std::string(400, 'b'), "c"};
-    peer->send("H" + masked(framed_all(sent), key));
+    peer->send("H" + masked(framed_all(sent), toy_key));
     net.run(1s);
     EXPECT_EQ(rig.seen.starting_with("packet"), 4U);
     EXPECT_EQ(unframed(plain(peer->received)), sent);
@@ -80,7 +80,7 @@ TEST(Transport, Tcp_C_18_AGreetingFromInitGoesThroughIt) {
 }
 
 /// Dials with the same transports as the server, says something, and keeps what comes.
-struct Caller {
+struct StackedCaller {
   Rig* rig;
   Next init() { return send("hello"); }
   Next handle_packet(Packet packet) {
@@ -88,7 +88,7 @@ struct Caller {
     return packet == "hello" ? send("again") : keep();
   }
 };
-struct Owner {
+struct StackedOwner {
   Rig* rig;
   Address to;
   TransportMakers makers;
@@ -102,8 +102,8 @@ struct Owner {
                                .options = {.handshake_timeout = 3s},
                                .counters = std::make_shared<ConnectionCounters>(),
                                .transports = makers});
-    auto pid = dial<Caller>(group, {.address = to}, {.parent = self().pid()},
-                            [its = rig] { return Caller{its}; });
+    auto pid = dial<StackedCaller>(group, {.address = to}, {.parent = self().pid()},
+                                   [its = rig] { return StackedCaller{its}; });
     if (!pid) throw std::runtime_error(pid.error().text());
   }
   void handle_info(Info& info) {
@@ -123,7 +123,7 @@ TEST(Transport, Tcp_E_61_ADialedConnectionStandsWhenAllAreReady) {
     rig.packet = [](Packet packet) { return send(packet); };
     NetWorld net;
     const Address at = net.serve<Rigged>(with(makers), &rig);
-    auto owner = net.system->spawn<Owner>({}, &rig, at, makers);
+    auto owner = net.system->spawn<StackedOwner>({}, &rig, at, makers);
     ASSERT_TRUE(owner.has_value());
     net.run(1s);
     EXPECT_EQ(rig.seen.all,
@@ -135,7 +135,8 @@ TEST(Transport, ADialedHandshakeThatIsNotAnsweredEndsInTime) {
   Rig rig;
   NetWorld net;
   const Address at = net.serve<Rigged>(with({toy_cipher({.says_nothing = true})}), &rig);
-  ASSERT_TRUE(net.system->spawn<Owner>({}, &rig, at, TransportMakers{toy_cipher()}).has_value());
+  ASSERT_TRUE(
+      net.system->spawn<StackedOwner>({}, &rig, at, TransportMakers{toy_cipher()}).has_value());
   net.run(5s);
   EXPECT_EQ(rig.seen.starting_with("end timeout: handshake_timeout: toy cipher"), 1U);
   EXPECT_EQ(rig.seen.starting_with("caller"), 0U);
@@ -224,9 +225,9 @@ TEST(Transport, GoodbyesLeaveBehindTheLastPacket) {
     const Address at = net.serve<Rigged>(with({toy_cipher({.goodbye = "bye"})}), &rig);
     auto peer = net.connect(at);
     // In one chunk: what was answered before must not be overtaken by the end.
-    peer->send("H" + masked(word == "stop" ? framed(word) : framed("a") + framed(word), key));
+    peer->send("H" + masked(word == "stop" ? framed(word) : framed("a") + framed(word), toy_key));
     net.run(1s);
-    EXPECT_EQ(peer->received, "H" + masked(framed("last"), key) + "bye") << word;
+    EXPECT_EQ(peer->received, "H" + masked(framed("last"), toy_key) + "bye") << word;
     EXPECT_TRUE(peer->ended);
   }
 }
@@ -239,13 +240,13 @@ TEST(Transport, Tcp_E_69_WhatATransportThrowsEndsItsConnectionOnly) {
   auto stays = net.connect(at);
   auto peer = net.connect(at);
   stays->send("H");
-  peer->send("H" + masked(framed("before"), key));
+  peer->send("H" + masked(framed("before"), toy_key));
   net.run();
-  peer->send(masked(framed("!"), key));
+  peer->send(masked(framed("!"), toy_key));
   net.run(1s);
   EXPECT_TRUE(peer->over());
   EXPECT_EQ(net.lines_with("crash: toy: boom"), 1U) << net.all_lines();
-  stays->send(masked(framed("here"), key));
+  stays->send(masked(framed("here"), toy_key));
   net.run();
   EXPECT_EQ(unframed(plain(stays->received)), Packets{"here"});
   EXPECT_EQ(net.status().connections, 1U);
@@ -269,7 +270,7 @@ TEST(Transport, Tcp_E_60_OneThatBreaksTheRulesEndsItsConnectionAndNotTheProgram)
     options.connection.active_packets = 1;
     const Address at = net.serve<Rigged>(std::move(options), &rig);
     auto peer = net.connect(at);
-    peer->send("H" + masked(framed("ab") + framed("cd") + framed("ef"), key));
+    peer->send("H" + masked(framed("ab") + framed("cd") + framed("ef"), toy_key));
     net.run(1s);
     EXPECT_TRUE(peer->over()) << each.says;
     EXPECT_GE(net.lines_with(each.says), 1U) << net.all_lines();
@@ -289,8 +290,9 @@ TEST(Transport, Tcp_E_63_AHoldInTheMiddleKeepsTheRestUntilItIsOver) {
     options.connection.active_packets = 2;
     const Address at = net.serve<Rigged>(std::move(options), &rig);
     auto peer = net.connect(at);
-    std::string bytes = "H" + masked("H", key);
-    for (int i = 0; i < 9; ++i) bytes += masked(masked(framed("p" + std::to_string(i)), 3), key);
+    std::string bytes = "H" + masked("H", toy_key);
+    for (int i = 0; i < 9; ++i)
+      bytes += masked(masked(framed("p" + std::to_string(i)), 3), toy_key);
     peer->send(bytes);
     peer->end();
     net.run(20s);
@@ -317,7 +319,7 @@ TEST(Transport, SuspendedInTheMiddleOfAHandshakeItLosesNothing) {
         0, [&](Scheduler& scheduler) { scheduler.find(pid)->set_suspended(on); }));
   };
   suspend(true);
-  peer->send("H" + masked(framed("a"), key));
+  peer->send("H" + masked(framed("a"), toy_key));
   net.run(5s);
   EXPECT_TRUE(rig.seen.all.empty());
   suspend(false);
@@ -360,7 +362,7 @@ TEST(Transport, HighWaterWorksThroughOne) {
   options.connection.write_deadline = 20s;
   const Address at = net.serve<Rigged>(std::move(options), &rig);
   auto peer = net.connect(at, false);
-  peer->send("H" + masked(framed_all(Packets(200, "more")), key));
+  peer->send("H" + masked(framed_all(Packets(200, "more")), toy_key));
   net.run(10s);
   const auto stuck = rig.seen.count("packet more");
   EXPECT_LT(stuck, 200U);
@@ -381,7 +383,7 @@ TEST(Transport, TheWriteDeadlineSeesAPeerThatTakesNothing) {
     options.connection.write_deadline = 8s;
     const Address at = net.serve<Rigged>(std::move(options), &rig);
     auto peer = net.connect(at, false);
-    peer->send("H" + masked(framed_all(Packets(10, "more")), key));
+    peer->send("H" + masked(framed_all(Packets(10, "more")), toy_key));
     net.run(15s);
     EXPECT_EQ(net.status().ended_by(Reason::Kind::timeout), 1U) << flushes;
     EXPECT_GE(net.status().bytes_out, 600'000U);
@@ -461,9 +463,9 @@ TEST(Transport, AHeaderBelowACipherIsTakenOutUnderIt) {
   NetWorld net;
   const Address at = net.serve<Rigged>(with({toy_header(), toy_cipher()}), &rig);
   auto peer = net.connect(at);
-  peer->send("192.0.2.7:99\nH" + masked(framed("a"), key));
+  peer->send("192.0.2.7:99\nH" + masked(framed("a"), toy_key));
   net.run();
-  peer->send(masked(framed("b"), key));
+  peer->send(masked(framed("b"), toy_key));
   net.run();
   EXPECT_EQ(unframed(plain(peer->received)), (Packets{"a", "b"}));
 }
@@ -500,7 +502,7 @@ TEST(Transport, Tcp_E_64_HalfCloseGoesThroughOne) {
   };
   const Address at = net.serve<Rigged>(std::move(options), &rig);
   auto peer = net.connect(at);
-  peer->send("H" + masked(framed("a"), key));
+  peer->send("H" + masked(framed("a"), toy_key));
   peer->end();
   net.run(1s);
   EXPECT_EQ(rig.seen.count("end"), 1U);
@@ -518,9 +520,9 @@ TEST(Transport, APassiveServerWorksThroughOne) {
   auto peer = net.connect(at);
   Packets sent;
   for (int i = 0; i < 3000; ++i) sent.push_back(std::to_string(i));
-  peer->send("H" + masked("H", key) + masked(masked(framed_all(sent), 9), key));
+  peer->send("H" + masked("H", toy_key) + masked(masked(framed_all(sent), 9), toy_key));
   net.run(10s);
-  EXPECT_EQ(unframed(masked(masked(peer->received.substr(1), key).substr(1), 9)), sent);
+  EXPECT_EQ(unframed(masked(masked(peer->received.substr(1), toy_key).substr(1), 9)), sent);
 }
 
 TEST(Transport, Tcp_R_13_EB_19_TheIdleTimeoutCountsTheNetworkOnly) {

@@ -291,7 +291,7 @@ std::string encode(const Registration& message) {
   append_names(out, message.plays);
   add(out, message.dialect);
   add(out, message.version);
-  const double seconds = std::chrono::duration<double>(message.heartbeat).count();
+  const double seconds = to_seconds(message.heartbeat);
   return out += fmt::format(",{{\"heartbeat\":{},\"heartbeat_ack\":{}}}]", json_number(seconds),
                             message.heartbeat_ack);
 }

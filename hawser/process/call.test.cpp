@@ -26,7 +26,7 @@ struct Later {
 struct Drop {
   using Reply = int;
 };
-struct Slow {
+struct AskSlowly {
   Duration length;
 };
 struct Crash {};
@@ -42,7 +42,7 @@ struct Server {
   int handle_call(Double request) { return 2 * request.value; }
   void handle_call(Later, From<int> from) { waiting->push_back(std::move(from)); }
   void handle_call(Drop, From<int>) {}
-  Task<int> handle_call(Slow request) {
+  Task<int> handle_call(AskSlowly request) {
     co_await sleep(request.length);
     co_return 7;
   }
@@ -99,8 +99,8 @@ TEST(Calls, AreAnsweredToACoroutineAndToAThread) {
 
 TEST(Calls, AHandlerMayAnswerByATask) {
   with_server([](Fixture& f) {
-    EXPECT_EQ(f.ask(Slow{1s}), 7);
-    f.ask_in_task(Slow{1s});
+    EXPECT_EQ(f.ask(AskSlowly{1s}), 7);
+    f.ask_in_task(AskSlowly{1s});
     EXPECT_EQ(f.ask(Double{1}), 2) << "the server goes on meanwhile";
     EXPECT_FALSE(f.w.events.has("answer 7"));
     f.settle(1100ms);
@@ -132,10 +132,10 @@ TEST(Calls, ADroppedFromTellsTheCaller) {
 
 TEST(Calls, TimeOutAndTheLateAnswerIsDropped) {
   with_server([](Fixture& f) {
-    f.ask_in_task(Slow{2s}, 1s);
+    f.ask_in_task(AskSlowly{2s}, 1s);
     f.settle(1100ms);
     EXPECT_TRUE(f.w.events.has("answer timeout"));
-    EXPECT_EQ(f.ask(Slow{2s}, 1s).error().kind, ErrorKind::timeout);
+    EXPECT_EQ(f.ask(AskSlowly{2s}, 1s).error().kind, ErrorKind::timeout);
     f.settle(3s);
     EXPECT_EQ(f.w.events.with("answer").size(), 1U);
     EXPECT_TRUE(f.w.alive(f.asker.pid()));
@@ -157,7 +157,7 @@ TEST(Calls, ToADeadProcessFailAtOnce) {
 TEST(Calls, TheCalleesEndIsAnAnswerWhereverTheRequestStands) {
   with_server([](Fixture& f) {
     // In the handler, kept by it, and waiting in its mailbox.
-    f.ask_in_task(Slow{1h}, Duration::max());
+    f.ask_in_task(AskSlowly{1h}, Duration::max());
     f.settle();
     f.server.cast(Note{1});
     f.ask_in_task(Crash{}, Duration::max());

@@ -15,7 +15,7 @@ using testing::Actor;
 using testing::Do;
 using testing::ProcessWorld;
 
-constexpr unsigned schedulers = 3;
+constexpr unsigned racing_schedulers = 3;
 
 bool linked(ProcessWorld& w, Pid one, Pid other) {
   bool answer = false;
@@ -47,7 +47,7 @@ TEST(LinkRaces, BothEndsAgreeWhateverCrosses) {
   sim::for_each_seed(
       400,
       [](sim::World& world) {
-        ProcessWorld w(world, schedulers);
+        ProcessWorld w(world, racing_schedulers);
         Random random(world.seed());
         std::vector<Ref<Actor>> actors;
         for (unsigned i = 0; i < 4; ++i) {
@@ -92,7 +92,7 @@ TEST(LinkRaces, NoExitComesAfterAnUnlinkEvenWhenEndsCross) {
   sim::for_each_seed(
       300,
       [](sim::World& world) {
-        ProcessWorld w(world, schedulers);
+        ProcessWorld w(world, racing_schedulers);
         Random random(world.seed());
         SpawnOptions traps;
         traps.trap_exit = true;

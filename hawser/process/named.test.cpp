@@ -22,11 +22,11 @@ using testing::in_worlds;
 using testing::ProcessWorld;
 
 struct Tick {};
-struct Ask {};
+struct AskClock {};
 struct Clock {
   int now = 0;
   void handle_cast(Tick) { ++now; }
-  int handle_call(Ask) { return now; }
+  int handle_call(AskClock) { return now; }
   void handle_info(Info& info) {
     if (const int* to = info.get<int>()) now = *to;
   }
@@ -174,19 +174,19 @@ TEST(Named, IsResolvedAnewAtEachUse) {  // E-23
   in_worlds([](ProcessWorld& w) {
     const auto by_name = named<Clock>(w.system, "clock");
     EXPECT_EQ(by_name.cast(Tick{}).error().kind, ErrorKind::not_found);
-    EXPECT_EQ(w.system.call(by_name, Ask{}).error().kind, ErrorKind::not_found);
+    EXPECT_EQ(w.system.call(by_name, AskClock{}).error().kind, ErrorKind::not_found);
     EXPECT_EQ(by_name.send_info(1).error().kind, ErrorKind::not_found);
     EXPECT_NE(by_name.resolve().error().detail.find("clock"), std::string::npos);
     auto first = clock(w, 1, {.name = "clock"});
     EXPECT_TRUE(by_name.cast(Tick{}));
-    EXPECT_EQ(*w.system.call(by_name, Ask{}), 1);
+    EXPECT_EQ(*w.system.call(by_name, AskClock{}), 1);
     send_exit(first->pid(), Reason::killed());
     w.settle();
     EXPECT_EQ(by_name.cast(Tick{}).error().kind, ErrorKind::not_found);
     auto second = clock(w, 2, {.name = "clock"});
     EXPECT_TRUE(by_name.send_info(40));
     EXPECT_TRUE(by_name.cast(Tick{}));
-    EXPECT_EQ(*w.system.call(by_name, Ask{}), 41);
+    EXPECT_EQ(*w.system.call(by_name, AskClock{}), 41);
     EXPECT_EQ(by_name.resolve()->pid(), second->pid());
   });
 }
@@ -202,7 +202,7 @@ TEST(Named, Tcp_E_23_AProcessCallsByNameInItsOwnSystemAndInAScope) {  // E-23
       const auto other = named<Clock>(scope, "clock");
       const auto nobody = named<Clock>("nobody");
       if (!mine.cast(Tick{}) || !other.cast(Tick{}) || !other.cast(Tick{})) co_return;
-      const Ask question;
+      const AskClock question;
       auto one = co_await mine.call(question);
       auto two = co_await other.call(question);
       auto none = co_await nobody.call(question);

@@ -15,7 +15,7 @@ namespace {
 using testing::in_worlds;
 using testing::ProcessWorld;
 
-struct Act {
+struct TimedWork {
   std::function<Next()> work;
 };
 
@@ -25,7 +25,7 @@ struct Keeper {
   std::function<void(std::string_view)> on_timer = {};
   Instant begun = self().now();
 
-  Next handle_cast(Act task) { return task.work(); }
+  Next handle_cast(TimedWork task) { return task.work(); }
   void handle_timer(std::string_view name) {
     events->add(std::string(name) + " " + std::to_string((self().now() - begun) / 1ms));
     if (on_timer) on_timer(name);
@@ -37,7 +37,7 @@ Ref<Keeper> keeper(ProcessWorld& w, std::function<void(std::string_view)> on_tim
   return *w.system.spawn_on<Keeper>(w.on(1), {}, &w.events, std::move(on_timer));
 }
 void in(ProcessWorld& w, Ref<Keeper> process, std::function<void()> work) {
-  process.cast(Act{[work = std::move(work)] {
+  process.cast(TimedWork{[work = std::move(work)] {
     work();
     return keep();
   }});
@@ -60,7 +60,7 @@ TEST(NamedTimers, OneComesOnceNotBeforeItsTime) {
 TEST(NamedTimers, APeriodicOneDoesNotDrift) {
   in_worlds([](ProcessWorld& w) {
     auto k = keeper(w);
-    k.cast(Act{[] {
+    k.cast(TimedWork{[] {
       self().start_timer("beat", 10ms, TimerMode::periodic);
       return keep();
     }});
@@ -158,7 +158,7 @@ TEST(NamedTimers, TheTimeLeftCanBeAsked) {
 TEST(NamedTimers, Tcp_E_48_EB_19_TrafficAndTheIdleTimeoutAreIndependentOfThem) {  // EB-19
   in_worlds([](ProcessWorld& w) {
     auto k = keeper(w);
-    k.cast(Act{[] {
+    k.cast(TimedWork{[] {
       self().start_timer("beat", 30ms, TimerMode::periodic);
       self().start_timer("once", 90ms);
       return keep().timeout(100ms);

@@ -9,7 +9,7 @@
 namespace hawser {
 namespace {
 
-Instant at(Duration since) { return Instant{since}; }
+Instant after(Duration since) { return Instant{since}; }
 
 struct Watched {
   explicit Watched(Duration limit = 50ms) : detector(limit) {}
@@ -26,48 +26,48 @@ struct Watched {
 TEST(StallDetector, TellsOnceWhoHoldsTheScheduler) {
   Watched w;
   w.runs(&type_info<int>, "handle_cast");
-  EXPECT_FALSE(w.detector.look(at(0ms), w.pulse));
-  EXPECT_FALSE(w.detector.look(at(49ms), w.pulse));
-  const auto stall = w.detector.look(at(60ms), w.pulse);
+  EXPECT_FALSE(w.detector.look(after(0ms), w.pulse));
+  EXPECT_FALSE(w.detector.look(after(49ms), w.pulse));
+  const auto stall = w.detector.look(after(60ms), w.pulse);
   ASSERT_TRUE(stall);
   EXPECT_EQ(stall->handler, "int");
   EXPECT_EQ(stall->callback, "handle_cast");
   EXPECT_EQ(stall->process_index, 7U);
   EXPECT_EQ(stall->so_far, 60ms);
   EXPECT_NE(stall->text().find("int has been in handle_cast for 60 ms"), std::string::npos);
-  EXPECT_FALSE(w.detector.look(at(500ms), w.pulse)) << "once a stall";
+  EXPECT_FALSE(w.detector.look(after(500ms), w.pulse)) << "once a stall";
 }
 
 TEST(StallDetector, TheNextStallIsToldAgain) {
   Watched w;
   w.runs(&type_info<int>, "init");
-  w.detector.look(at(0ms), w.pulse);
-  EXPECT_TRUE(w.detector.look(at(50ms), w.pulse));
+  w.detector.look(after(0ms), w.pulse);
+  EXPECT_TRUE(w.detector.look(after(50ms), w.pulse));
   w.runs(&type_info<char>, "timeout");
-  EXPECT_FALSE(w.detector.look(at(60ms), w.pulse));
-  EXPECT_FALSE(w.detector.look(at(109ms), w.pulse));
-  EXPECT_TRUE(w.detector.look(at(110ms), w.pulse));
+  EXPECT_FALSE(w.detector.look(after(60ms), w.pulse));
+  EXPECT_FALSE(w.detector.look(after(109ms), w.pulse));
+  EXPECT_TRUE(w.detector.look(after(110ms), w.pulse));
 }
 
 TEST(StallDetector, ManyShortCallbacksAreNoStall) {
   Watched w;
   for (int i = 0; i < 100; ++i) {
     w.runs(&type_info<int>, "handle_cast");
-    EXPECT_FALSE(w.detector.look(at(i * 40ms), w.pulse));
+    EXPECT_FALSE(w.detector.look(after(i * 40ms), w.pulse));
   }
 }
 
 TEST(StallDetector, AnIdleSchedulerIsNoStall) {
   Watched w;
   w.runs(nullptr, "handle_cast");
-  for (int i = 0; i < 100; ++i) EXPECT_FALSE(w.detector.look(at(i * 40ms), w.pulse));
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(w.detector.look(after(i * 40ms), w.pulse));
 }
 
 TEST(StallDetector, ZeroSwitchesItOff) {
   Watched w(0ms);
   w.runs(&type_info<int>, "handle_cast");
-  w.detector.look(at(0ms), w.pulse);
-  EXPECT_FALSE(w.detector.look(at(1h), w.pulse));
+  w.detector.look(after(0ms), w.pulse);
+  EXPECT_FALSE(w.detector.look(after(1h), w.pulse));
 }
 
 TEST(StallWatch, WarnsInTheLog) {
@@ -81,8 +81,8 @@ TEST(StallWatch, WarnsInTheLog) {
   busy.handler = &type_info<int>;
   busy.callback = "handle_info";
   for (int i = 0; i < 20; ++i) {
-    watch.look(at(i * watch.interval()), 0, idle, telemetry);
-    watch.look(at(i * watch.interval()), 1, busy, telemetry);
+    watch.look(after(i * watch.interval()), 0, idle, telemetry);
+    watch.look(after(i * watch.interval()), 1, busy, telemetry);
   }
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].source, "scheduler 1");

@@ -8,16 +8,10 @@
 namespace hawser {
 namespace {
 
+using testing::abc;
 using testing::History;
 using testing::supervised;
 using testing::Supervision;
-
-// Scheduler 1 and 2 are other ones than the supervisor's in the worlds that have three.
-SupervisorOptions abc(Supervision& s, Strategy strategy, unsigned intensity = 5) {
-  return {.strategy = strategy,
-          .intensity = intensity,
-          .children = {s.child("a"), s.child("b", 1), s.child("c", 2)}};
-}
 
 // ---- calls -------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@
 namespace hawser::sys {
 
 std::string Status::text() const {
-  const double age = std::chrono::duration<double>(statistics.age).count();
+  const double age = to_seconds(statistics.age);
   std::string line = fmt::format(
       "{} {}{}{}, {:.1f} s old, {} messages, {} waiting, {} dropped, {} links, {} tasks",
       pid.text(), handler, name.empty() ? "" : " ", name, age, statistics.messages,

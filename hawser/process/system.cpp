@@ -66,7 +66,7 @@ void System::watch_signals() {
       std::_Exit(128 + number);
     }
     log_->info("system", fmt::format("signal {}: draining for at most {} s", number,
-                                     std::chrono::duration<double>(options_.drain_limit).count()));
+                                     to_seconds(options_.drain_limit)));
     stop_requested_->open();
   });
 }

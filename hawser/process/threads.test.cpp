@@ -27,7 +27,7 @@ struct Shared {
 };
 using Board = std::shared_ptr<Shared>;
 
-struct Ask {};
+struct AskOneOfMany {};
 /// Lives on one scheduler, is told to crash by the others.
 struct Mortal {
   Board board;
@@ -42,7 +42,7 @@ struct Mortal {
     self().send_after(1ms, 0);
   }
   void handle_info(Info&) { throw std::runtime_error("my time has come"); }
-  int handle_call(Ask) { return 1; }
+  int handle_call(AskOneOfMany) { return 1; }
 };
 
 ChildSpec mortal(std::string id, Board board, unsigned scheduler) {
@@ -103,7 +103,7 @@ TEST_F(Threads, ADynamicSupervisorIsAskedFromEverywhere) {
         const Result<Pid> child = co_await many.call(StartChild{});
         if (!child) continue;
         self().monitor(*child);
-        static_cast<void>(co_await Ref<Mortal>(*child).call(Ask{}));
+        static_cast<void>(co_await Ref<Mortal>(*child).call(AskOneOfMany{}));
         static_cast<void>(co_await sys::get_status(*child));
         if (i % 3 == 0) self().exit(*child, Reason::killed());
       }

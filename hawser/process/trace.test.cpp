@@ -19,13 +19,13 @@ using testing::Events;
 using testing::in_worlds;
 using testing::ProcessWorld;
 
-struct Act {
+struct Work {
   std::function<Next()> work;
 };
-struct Ask {};
+struct AskBusy {};
 struct Busy {
-  Next handle_cast(const Act& act) { return act.work(); }
-  int handle_call(Ask) { return 1; }
+  Next handle_cast(const Work& act) { return act.work(); }
+  int handle_call(AskBusy) { return 1; }
   void handle_info(Info&) {}
   void handle_event(const int&) {}
   void handle_timer(std::string_view) {}
@@ -40,9 +40,9 @@ TraceOptions into(Events& events) {
 }
 
 void exercise(ProcessWorld& w, Ref<Busy> busy) {
-  static_cast<void>(w.system.call(busy, Ask{}));
+  static_cast<void>(w.system.call(busy, AskBusy{}));
   send_info(busy.pid(), 1);
-  busy.cast(Act{[] {
+  busy.cast(Work{[] {
     EXPECT_TRUE(self().join("room"));
     self().start_timer("beat", 10ms);
     send_info(self().pid(), std::string("me"));
@@ -50,7 +50,7 @@ void exercise(ProcessWorld& w, Ref<Busy> busy) {
   }});
   w.settle(50ms);
   publish(w.system, "room", 5);
-  busy.cast(Act{[] { return keep().timeout(15ms); }});
+  busy.cast(Work{[] { return keep().timeout(15ms); }});
   w.settle(50ms);
   static_cast<void>(sys::statistics(w.system.environment(), busy.pid()));
   send_exit(busy.pid(), Reason::closed());
@@ -64,7 +64,7 @@ TEST(Trace, ASinkSeesEachKindOfEvent) {  // E-56
     auto busy = *w.system.spawn_on<Busy>(w.on(1), options);
     exercise(w, busy);
     EXPECT_EQ(w.events.with("call: ").size(), 1U);
-    EXPECT_TRUE(w.events.with("call: ").front().ends_with("Ask"));
+    EXPECT_TRUE(w.events.with("call: ").front().ends_with("AskBusy"));
     EXPECT_TRUE(w.events.has("info: int"));
     EXPECT_EQ(w.events.with("cast: ").size(), 2U);
     EXPECT_TRUE(w.events.has("timer: beat"));
@@ -153,7 +153,7 @@ TEST(Trace, CountsAndTheLastEventsCanBeAskedFor) {
     auto busy = *w.system.spawn_on<Busy>(w.on(1), {});
     ASSERT_TRUE(sys::trace(here, busy.pid(), TraceOptions().keep(3)));
     for (int i = 0; i < 10; ++i) send_info(busy.pid(), 1);
-    static_cast<void>(w.system.call(busy, Ask{}));
+    static_cast<void>(w.system.call(busy, AskBusy{}));
     const auto report = sys::trace_report(here, busy.pid());
     ASSERT_TRUE(report.has_value());
     EXPECT_EQ(report->count(TraceKind::info), 10U);
@@ -200,11 +200,11 @@ TEST(CrashReport, HasNameReasonCallbackMessageStateAndTheLastEvents) {
     auto busy = *w.system.spawn_on<Busy>(w.on(1), options);
     send_info(busy.pid(), std::string("x"));
     send_info(busy.pid(), 1);
-    busy.cast(Act{[]() -> Next { throw std::runtime_error("boom"); }});
+    busy.cast(Work{[]() -> Next { throw std::runtime_error("boom"); }});
     w.settle();
     const std::string text = only_error(w);
     const std::vector<std::string> parts{
-        "busy bee: ",      "crash: boom",      "in handle_cast", "Act",  "Busy",
+        "busy bee: ",      "crash: boom",      "in handle_cast", "Work", "Busy",
         busy.pid().text(), "state: very busy", "info int; ",     "cast "};
     for (const auto& part : parts)
       EXPECT_NE(text.find(part), std::string::npos) << part << " is not in " << text;
@@ -257,7 +257,7 @@ TEST(CrashReport, Tcp_E_57_ThereIsNoneForAnyOtherEnd) {
     for (const auto& reason : {Reason::normal(), Reason::shutdown(), Reason::closed(),
                                Reason::killed(), Reason::custom("own")}) {
       auto busy = *w.system.spawn_on<Busy>(w.on(1), {});
-      busy.cast(Act{[reason] { return stop(reason); }});
+      busy.cast(Work{[reason] { return stop(reason); }});
       w.settle();
       EXPECT_FALSE(w.alive(busy.pid()));
     }

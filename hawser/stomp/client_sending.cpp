@@ -17,10 +17,6 @@ using detail::Outcome;
 
 namespace {
 
-std::unexpected<Error> refused(ErrorKind kind, std::string_view operation, std::string detail) {
-  return std::unexpected(Error{kind, 0, std::string(operation), std::move(detail)});
-}
-
 void answer(Outcome& done, Result<void> outcome) {
   if (done) done(std::move(outcome));
 }
@@ -62,16 +58,16 @@ void Client::handle_call(Send message, From<bool> from) {
 }
 
 Result<void> Client::accept(Send message, Outcome done, bool may_wait) {
-  if (closing_) return refused(ErrorKind::closed, "SEND", "the client is ending");
+  if (closing_) return failure(ErrorKind::closed, "SEND", "the client is ending");
   if (options_->raw)
-    return refused(ErrorKind::unsupported, "SEND", "a raw client writes frames (setting raw)");
+    return failure(ErrorKind::unsupported, "SEND", "a raw client writes frames (setting raw)");
   if (message.confirm != Confirm::none && !options_->dialect.receipts)
-    return refused(ErrorKind::unsupported, "SEND", options_->dialect.name + " gives no receipts");
+    return failure(ErrorKind::unsupported, "SEND", options_->dialect.name + " gives no receipts");
   if (auto good = check_transaction(message.transaction); !good) return good;
   const Outbox::Limits limits{options_->outbox_messages, options_->outbox_bytes};
   const bool direct = outbox_.empty() && blocked_.empty() && may_send();
   if (!direct && message.body.size() > limits.bytes)
-    return refused(ErrorKind::overloaded, "SEND",
+    return failure(ErrorKind::overloaded, "SEND",
                    fmt::format("a body of {} octets is larger than the outbox (setting "
                                "outbox_bytes)",
                                message.body.size()));
@@ -79,7 +75,7 @@ Result<void> Client::accept(Send message, Outcome done, bool may_wait) {
       message.deadline > Duration::zero() ? scheduler().now() + message.deadline : Instant::never();
   if (!direct && (!blocked_.empty() || !outbox_.has_room(message.body.size(), limits))) {
     const auto full = [&] {
-      return refused(ErrorKind::overloaded, "SEND",
+      return failure(ErrorKind::overloaded, "SEND",
                      fmt::format("{} messages of {} octets wait already (settings "
                                  "outbox_messages, outbox_bytes)",
                                  outbox_.waiting(), outbox_.waiting_bytes()));
@@ -97,7 +93,7 @@ Result<void> Client::accept(Send message, Outcome done, bool may_wait) {
           auto oldest = outbox_.drop_oldest();
           if (!oldest) return full();
           ++counters_.dropped;
-          answer(oldest->done, refused(ErrorKind::overloaded, "SEND",
+          answer(oldest->done, failure(ErrorKind::overloaded, "SEND",
                                        "dropped from the outbox for a newer message"));
         }
     }
@@ -241,14 +237,14 @@ void Client::drop_overdue() {
   std::erase_if(blocked_, [&](Blocked& each) {
     if (now < each.deadline) return false;
     ++counters_.dropped;
-    answer(each.done, refused(ErrorKind::timeout, "SEND",
+    answer(each.done, failure(ErrorKind::timeout, "SEND",
                               "the deadline passed before there was room in the outbox"));
     return true;
   });
   while (auto entry = outbox_.take_overdue(scheduler().now())) {
     ++counters_.dropped;
     answer(entry->done,
-           refused(ErrorKind::timeout, "SEND",
+           failure(ErrorKind::timeout, "SEND",
                    entry->sendings == 0 ? "the deadline passed before it could be sent"
                                         : "the deadline passed before it could be sent again; "
                                           "nobody knows what became of it"));
@@ -262,7 +258,7 @@ void Client::tear_outbox(Lost& lost) {
   for (Outbox::Entry& entry : torn.lost) {
     ++counters_.failures;
     answer(entry.done,
-           refused(ErrorKind::closed, "SEND",
+           failure(ErrorKind::closed, "SEND",
                    "the connection was lost before the receipt; nobody knows what became "
                    "of it: " +
                        lost.reason.text()));
@@ -270,7 +266,7 @@ void Client::tear_outbox(Lost& lost) {
   for (Outbox::Entry& entry : torn.given_up) {
     ++counters_.failures;
     answer(entry.done,
-           refused(ErrorKind::closed, "SEND",
+           failure(ErrorKind::closed, "SEND",
                    fmt::format("the connection broke {} times when it had been sent (setting "
                                "send_attempts)",
                                entry.suspicions)));
@@ -289,8 +285,8 @@ void Client::tear_outbox(Lost& lost) {
 Result<void> Client::check_transaction(TransactionId id) const {
   if (id == TransactionId{} || transactions_.contains(id)) return {};
   if (static_cast<std::uint64_t>(id) > last_transaction_)
-    return refused(ErrorKind::not_found, "transaction", "there was never such a transaction");
-  return refused(ErrorKind::cancelled, "transaction",
+    return failure(ErrorKind::not_found, "transaction", "there was never such a transaction");
+  return failure(ErrorKind::cancelled, "transaction",
                  "it is over: committed, aborted, or its session was lost and nothing of it "
                  "happened");
 }
@@ -299,12 +295,12 @@ Result<TransactionId> Client::begin() { return begin(Outcome{}); }
 
 Result<TransactionId> Client::begin(Outcome done) {
   if (!options_->dialect.transactions)
-    return refused(ErrorKind::unsupported, "BEGIN",
+    return failure(ErrorKind::unsupported, "BEGIN",
                    options_->dialect.name + " has no transactions");
   if (!ready_ || gone_ || !session_ || session_->state() != Open || closing_)
-    return refused(ErrorKind::closed, "BEGIN", "there is no session");
+    return failure(ErrorKind::closed, "BEGIN", "there is no session");
   if (transactions_.size() >= options_->transactions)
-    return refused(
+    return failure(
         ErrorKind::overloaded, "BEGIN",
         fmt::format("{} transactions are open (setting transactions)", transactions_.size()));
   const TransactionId id{++last_transaction_};
@@ -323,9 +319,9 @@ Result<TransactionId> Client::begin(Outcome done) {
 
 Result<void> Client::end_transaction(TransactionId id, bool commits, Outcome done) {
   if (id == TransactionId{})
-    return refused(ErrorKind::not_found, "transaction", "there was never such a transaction");
+    return failure(ErrorKind::not_found, "transaction", "there was never such a transaction");
   if (auto open = check_transaction(id); !open) return open;
-  if (closing_) return refused(ErrorKind::closed, "transaction", "the client is ending");
+  if (closing_) return failure(ErrorKind::closed, "transaction", "the client is ending");
   Outbox::Entry entry;
   entry.kind = commits ? Outbox::Kind::commit : Outbox::Kind::abort;
   entry.message.transaction = id;

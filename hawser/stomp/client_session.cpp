@@ -4,6 +4,7 @@
 
 #include <hawser/base/check.hpp>
 #include <hawser/stomp/detail/decimal.hpp>
+#include <hawser/stomp/detail/scratch_frame.hpp>
 #include <hawser/stomp/detail/utf8.hpp>
 #include <hawser/stomp/encoder.hpp>
 #include <hawser/stomp/escape.hpp>
@@ -18,14 +19,6 @@
 namespace hawser::stomp {
 namespace {
 
-// One for all sessions of a thread: it only borrows while a chunk is being read.
-FrameView& scratch_frame() {
-  thread_local FrameView frame;
-  return frame;
-}
-
-double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
-
 BytesView to_string(AckMode mode) noexcept {
   switch (mode) {
     case AckMode::automatic:
@@ -36,10 +29,6 @@ BytesView to_string(AckMode mode) noexcept {
       return "client-individual";
   }
   return "auto";
-}
-
-std::unexpected<Error> refused(ErrorKind kind, std::string_view operation, std::string detail) {
-  return std::unexpected(Error{kind, 0, std::string(operation), std::move(detail)});
 }
 
 /// The words of an ERROR for a reason: its message, bounded and printable.
@@ -59,7 +48,7 @@ ClientSession::ClientSession(const ClientSessionOptions& options, Port& port, In
   parser_.stream_to(this);
 }
 
-FrameView& ClientSession::Port::frame() { return scratch_frame(); }
+FrameView& ClientSession::Port::frame() { return detail::scratch_frame(); }
 bool ClientSession::Port::body_begins(std::uint64_t, const FrameView&,
                                       std::optional<std::uint64_t>) {
   return false;
@@ -90,9 +79,9 @@ Result<void> ClientSession::start(Instant now) {
 
 Result<void> ClientSession::ready(std::string_view operation, std::uint64_t token) const {
   if (state_ != State::open)
-    return refused(ErrorKind::closed, operation, "the session is not open");
+    return failure(ErrorKind::closed, operation, "the session is not open");
   if (token != 0 && awaited_.size() >= options_->awaited_receipts)
-    return refused(
+    return failure(
         ErrorKind::overloaded, operation,
         fmt::format("{} receipts are awaited already (setting awaited_receipts)", awaited_.size()));
   return {};
@@ -102,7 +91,7 @@ Result<void> ClientSession::write_frame(Command command, std::span<const HeaderV
                                         std::span<const Header> users, const Payload& body, Ask ask,
                                         Instant now) {
   if (options_->text && !detail::is_utf8(body.view()))
-    return refused(ErrorKind::invalid_argument, stomp::to_string(command),
+    return failure(ErrorKind::invalid_argument, stomp::to_string(command),
                    "the body is not UTF-8, and the WebSocket carries text messages");
   Bytes out;
   HeadWriter head(out, version_, command, {.content_length = options_->content_length});
@@ -110,7 +99,7 @@ Result<void> ClientSession::write_frame(Command command, std::span<const HeaderV
   for (const Header& header : users) {
     if (header.name == "receipt" || header.name == "content-length" ||
         std::ranges::find(own, BytesView(header.name), &HeaderView::name) != own.end())
-      return refused(ErrorKind::invalid_argument, stomp::to_string(command),
+      return failure(ErrorKind::invalid_argument, stomp::to_string(command),
                      fmt::format("the header {} is the session's own to write", header.name));
     head.add(header.name, header.value);
   }
@@ -155,15 +144,15 @@ Result<std::uint64_t> ClientSession::subscribe(BytesView destination, AckMode mo
   if (auto can = ready("SUBSCRIBE", ask.token); !can)
     return std::unexpected(std::move(can.error()));
   if (mode == AckMode::client_individual && version_ == Version::v1_0)
-    return refused(ErrorKind::unsupported, "SUBSCRIBE", "STOMP 1.0 has no client-individual");
+    return failure(ErrorKind::unsupported, "SUBSCRIBE", "STOMP 1.0 has no client-individual");
   if (subscriptions_.size() >= options_->subscriptions)
-    return refused(
+    return failure(
         ErrorKind::overloaded, "SUBSCRIBE",
         fmt::format("there are {} subscriptions (setting subscriptions)", subscriptions_.size()));
   const std::uint64_t number = last_subscription_ + 1;
   const std::string id = name.empty() ? std::to_string(number) : std::string(name);
   if (by_id_.contains(id))
-    return refused(ErrorKind::already_exists, "SUBSCRIBE",
+    return failure(ErrorKind::already_exists, "SUBSCRIBE",
                    fmt::format("there is a subscription with the id {}", quoted(id)));
   const std::array<HeaderView, 3> own{
       {{"id", id}, {"destination", destination}, {"ack", to_string(mode)}}};
@@ -180,7 +169,7 @@ Result<void> ClientSession::unsubscribe(std::uint64_t subscription, std::span<co
   if (auto can = ready("UNSUBSCRIBE", ask.token); !can) return can;
   const auto found = subscriptions_.find(subscription);
   if (found == subscriptions_.end())
-    return refused(ErrorKind::not_found, "UNSUBSCRIBE",
+    return failure(ErrorKind::not_found, "UNSUBSCRIBE",
                    fmt::format("there is no subscription {}", subscription));
   const std::array<HeaderView, 1> own{{{"id", found->second.id}}};
   auto done = write_frame(Command::unsubscribe, own, headers, {}, ask, now);
@@ -203,7 +192,7 @@ Result<void> ClientSession::ack(std::uint64_t subscription, BytesView id, Ask as
 Result<void> ClientSession::nack(std::uint64_t subscription, BytesView id, Ask ask, Instant now,
                                  std::string_view transaction) {
   if (version_ == Version::v1_0)
-    return refused(ErrorKind::unsupported, "NACK", "STOMP 1.0 has none");
+    return failure(ErrorKind::unsupported, "NACK", "STOMP 1.0 has none");
   return settle(Command::nack, subscription, id, ask, now, transaction);
 }
 
@@ -401,7 +390,7 @@ void ClientSession::handle_error(const FrameView& frame) {
   login_refused_ = in_login;
   if (const auto name = frame.first("receipt-id")) {
     if (const auto token = take_awaited(*name))
-      port_->completed(*token, refused(ErrorKind::protocol_error, "receipt",
+      port_->completed(*token, failure(ErrorKind::protocol_error, "receipt",
                                        "the broker answered ERROR " + words));
   }
   port_->error(frame);
@@ -452,7 +441,7 @@ Instant ClientSession::tick(Instant now) {
     const Instant deadline = started_ + options_->login_timeout;
     if (now < deadline) return deadline;
     finish(Reason::timeout(
-        fmt::format("login: no CONNECTED within {} s", seconds(options_->login_timeout))));
+        fmt::format("login: no CONNECTED within {} s", to_seconds(options_->login_timeout))));
     return Instant::never();
   }
   if (now >= goodbye_deadline_) {
@@ -465,8 +454,8 @@ Instant ClientSession::tick(Instant now) {
     deadlines_.erase(deadlines_.begin());
     awaited_.erase(due);
     port_->completed(late.token,
-                     refused(ErrorKind::timeout, "receipt",
-                             fmt::format("none came within {} s", seconds(late.timeout))));
+                     failure(ErrorKind::timeout, "receipt",
+                             fmt::format("none came within {} s", to_seconds(late.timeout))));
   }
   if (state_ == State::ended) return Instant::never();
   const Liveness::Look look = liveness_.look(now);

@@ -7,6 +7,7 @@
 #include <hawser/base/result.hpp>
 #include <hawser/base/time.hpp>
 #include <hawser/process/reason.hpp>
+#include <hawser/stomp/ack_mode.hpp>
 #include <hawser/stomp/body_sink.hpp>
 #include <hawser/stomp/frame.hpp>
 #include <hawser/stomp/heartbeat.hpp>
@@ -26,13 +27,6 @@
 #include <vector>
 
 namespace hawser::stomp {
-
-/// When a message counts as consumed (stomp.md 2.4).
-enum class AckMode : std::uint8_t {
-  automatic,          ///< as soon as the broker has written it
-  client,             ///< an ACK settles its message and all earlier ones of the subscription
-  client_individual,  ///< an ACK settles its message; not in 1.0
-};
 
 /// What becomes of a session whose broker sent an ERROR. 1.2 says that the broker closes anyway.
 enum class ErrorPolicy : std::uint8_t {

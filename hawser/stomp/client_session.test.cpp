@@ -72,7 +72,7 @@ class RecordingPort final : public ClientSession::Port {
   std::function<void()> on_completed;
 };
 
-struct ClientSessionTest : testing::Test {
+struct ClientSessionTest : ::testing::Test {
   ClientSessionOptions options{.host = "main"};
   RecordingPort port;
   Instant now{100s};

@@ -13,13 +13,7 @@ namespace hawser::stomp {
 
 using detail::Outcome;
 
-namespace {
-
-std::unexpected<Error> refused(ErrorKind kind, std::string_view operation, std::string detail) {
-  return std::unexpected(Error{kind, 0, std::string(operation), std::move(detail)});
-}
-
-}  // namespace
+namespace {}  // namespace
 
 // ---- wanted
 // ---------------------------------------------------------------------------------------
@@ -48,12 +42,12 @@ Result<SubscriptionId> Client::subscribe(Subscription subscription) {
 
 Result<SubscriptionId> Client::want(Subscription subscription, bool by_handler, Outcome done) {
   if (options_->raw)
-    return refused(ErrorKind::unsupported, "SUBSCRIBE", "a raw client writes frames (setting raw)");
-  if (closing_) return refused(ErrorKind::closed, "SUBSCRIBE", "the client is ending");
+    return failure(ErrorKind::unsupported, "SUBSCRIBE", "a raw client writes frames (setting raw)");
+  if (closing_) return failure(ErrorKind::closed, "SUBSCRIBE", "the client is ending");
   if (auto good = check_subscription(options_->dialect, subscription); !good)
     return std::unexpected(std::move(good.error()));
   if (wanted_.size() >= options_->session.subscriptions)
-    return refused(
+    return failure(
         ErrorKind::overloaded, "SUBSCRIBE",
         fmt::format("there are {} subscriptions (setting session.subscriptions)", wanted_.size()));
   const SubscriptionId id{++last_subscription_};
@@ -127,17 +121,17 @@ Result<void> Client::unsubscribe(SubscriptionId id, bool forget) { return unwant
 Result<void> Client::unwant(SubscriptionId id, bool forget, Outcome done) {
   const auto found = wanted_.find(id);
   if (found == wanted_.end())
-    return refused(ErrorKind::not_found, "UNSUBSCRIBE", "there is no such subscription");
+    return failure(ErrorKind::not_found, "UNSUBSCRIBE", "there is no such subscription");
   Wanted gone = std::move(found->second);
   wanted_.erase(found);
   for (Outcome& waiting : gone.waiting)
-    waiting(refused(ErrorKind::cancelled, "SUBSCRIBE", "unsubscribed before it was live"));
+    waiting(failure(ErrorKind::cancelled, "SUBSCRIBE", "unsubscribed before it was live"));
   counters_.unsettled_lost += gone.unsettled.size();
   const bool was_awaited = awaited_.erase(id) != 0;
   const bool durable = forget && !gone.what.durable.empty();
   if (gone.live == 0 || gone_ || !session_ || session_->state() != Open) {
     if (durable)
-      return refused(ErrorKind::closed, "UNSUBSCRIBE",
+      return failure(ErrorKind::closed, "UNSUBSCRIBE",
                      "there is no session: the durable subscription stays at the broker");
     if (done) done({});
     return {};
@@ -208,14 +202,14 @@ Result<Settled> Client::settle(DeliveryTicket ticket, bool good, TransactionId t
   if (of == nullptr) return Settled::session_over;
   if (of->unsettled.mode() == AckMode::automatic) return Settled::automatic;
   if (ticket.number == 0 || ticket.number > of->unsettled.last())
-    return refused(ErrorKind::not_found, command, "there was never such a message");
+    return failure(ErrorKind::not_found, command, "there was never such a message");
   if (transaction != TransactionId{} && !options_->dialect.transactional_acks)
-    return refused(ErrorKind::unsupported, command,
+    return failure(ErrorKind::unsupported, command,
                    options_->dialect.name + " heeds no transaction of an acknowledgement");
   const std::string* const id = of->unsettled.id_of(ticket.number);
   if (id == nullptr) return Settled::before;
   if (id->empty())
-    return refused(ErrorKind::protocol_error, command,
+    return failure(ErrorKind::protocol_error, command,
                    "the broker gave the message no name to acknowledge it by");
   if (settles_one_by_one(of->unsettled.mode()) && (good || options_->dialect.cumulative_nack)) {
     for (const std::uint64_t earlier : of->unsettled.before(ticket.number))

@@ -1,5 +1,6 @@
 // The little of MIME that STOMP needs: one parameter of one header.
 #include <hawser/stomp/content_type.hpp>
+#include <hawser/stomp/detail/trim.hpp>
 
 #include <algorithm>
 
@@ -12,12 +13,6 @@ bool same_word(BytesView left, BytesView right) noexcept {
   return std::ranges::equal(left, right, {}, lower, lower);
 }
 
-BytesView trim(BytesView text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 /// Cuts the text up to the next ';' outside quotes off the front of `rest`.
 BytesView next_part(BytesView& rest) noexcept {
   bool in_quotes = false;
@@ -28,7 +23,7 @@ BytesView next_part(BytesView& rest) noexcept {
   }
   const BytesView part = rest.substr(0, end);
   rest.remove_prefix(std::min(end + 1, rest.size()));
-  return trim(part);
+  return detail::trim(part);
 }
 
 bool is_text(BytesView media) noexcept { return same_word(media.substr(0, 5), "text/"); }
@@ -40,10 +35,11 @@ std::optional<BytesView> charset_of(BytesView type) noexcept {
   while (!rest.empty()) {
     const BytesView parameter = next_part(rest);
     const std::size_t equals = parameter.find('=');
-    if (equals == BytesView::npos || !same_word(trim(parameter.substr(0, equals)), "charset")) {
+    if (equals == BytesView::npos ||
+        !same_word(detail::trim(parameter.substr(0, equals)), "charset")) {
       continue;
     }
-    BytesView value = trim(parameter.substr(equals + 1));
+    BytesView value = detail::trim(parameter.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);
     }
@@ -55,7 +51,7 @@ std::optional<BytesView> charset_of(BytesView type) noexcept {
 
 Bytes with_charset(BytesView type, BytesView charset) {
   Bytes result(type);
-  if (is_text(trim(type)) && same_word(charset, "utf-8")) return result;
+  if (is_text(detail::trim(type)) && same_word(charset, "utf-8")) return result;
   result += ";charset=";
   result += charset;
   return result;

@@ -1,6 +1,7 @@
 // What is written, octet for octet, and what is refused because a version cannot carry it.
 #include <hawser/stomp/encoder.hpp>
 
+#include <hawser/stomp/parse_every_way.hpp>
 #include <hawser/stomp/parser.hpp>
 
 #include <gtest/gtest.h>
@@ -10,12 +11,8 @@
 namespace hawser::stomp {
 namespace {
 
-constexpr Version every_version[] = {Version::v1_0, Version::v1_1, Version::v1_2};
-
-template <std::size_t N>
-Bytes wire(const char (&text)[N]) {
-  return {text, N - 1};
-}
+using testing::every_version;
+using testing::wire;
 
 Bytes encoded(const Frame& frame, Version version, EncodeOptions options = {}) {
   Bytes out = "before";
@@ -61,7 +58,7 @@ TEST(StompEncoder, P_12_long_values_are_escaped_wherever_the_octet_lies) {
     Bytes expected(40, 'x');
     expected.replace(at, 1, "\\c");
     EXPECT_EQ(encoded(Frame{Command::send}.add("a", value), Version::v1_2),
-              "SEND\na:" + expected + wire("\n\n\0"));
+              "SEND\na:" + expected + Bytes(wire("\n\n\0")));
   }
 }
 
@@ -82,7 +79,7 @@ TEST(StompEncoder, P_16_connect_frames_are_written_raw) {
   for (Command command : {Command::connect, Command::stomp, Command::connected}) {
     for (Version version : every_version) {
       EXPECT_EQ(encoded(Frame{command}.add("passcode", "a:b\\c"), version),
-                Bytes(to_string(command)) + wire("\npasscode:a:b\\c\n\n\0"));
+                Bytes(to_string(command)) + Bytes(wire("\npasscode:a:b\\c\n\n\0")));
       for (const char* value : {"\n", "x\r", "a\nb"}) {
         EXPECT_NE(refusal(command, version, "passcode", value), "");
       }

@@ -8,13 +8,6 @@
 namespace hawser::stomp {
 namespace {
 
-Duration times(std::chrono::milliseconds interval, double factor) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double, std::milli>(static_cast<double>(interval.count()) * factor));
-}
-
-double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
-
 /// For what the kernel has to be read: enough for one turn of the engine.
 constexpr Duration one_turn = 10ms;
 
@@ -27,7 +20,7 @@ void Liveness::agree(HeartbeatPlan plan) noexcept {
 }
 
 Duration Liveness::silence() const noexcept {
-  return times(plan_.receive_every, options_->receive_factor) + options_->receive_grace;
+  return scaled(plan_.receive_every, options_->receive_factor) + options_->receive_grace;
 }
 
 Liveness::Look Liveness::look(Instant now) {
@@ -40,7 +33,7 @@ Liveness::Look Liveness::look(Instant now) {
     const bool jumped = late > 3 * every && now - received_ > 3 * every;
     const bool over = suspect_ ? now >= suspect_until_ : now >= end || jumped;
     if (over && (suspect_ || late < every / 4)) {
-      look.dead = fmt::format("heart-beat: nothing came for {} s", seconds(now - received_));
+      look.dead = fmt::format("heart-beat: nothing came for {} s", to_seconds(now - received_));
       return look;
     }
     if (over) {
@@ -50,7 +43,7 @@ Liveness::Look Liveness::look(Instant now) {
     look.next = suspect_ ? suspect_until_ : end;
   }
   if (plan_.send_every.count() > 0) {
-    const Duration interval = times(plan_.send_every, options_->send_factor);
+    const Duration interval = scaled(plan_.send_every, options_->send_factor);
     if (now >= written_ + interval) {
       look.beat = true;
       written_ = now;

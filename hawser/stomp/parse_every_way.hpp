@@ -103,4 +103,14 @@ inline Outcome parse_every_way(BytesView wire, const Rules& rules = {}) {
   return whole;
 }
 
+constexpr Version every_version[] = {Version::v1_0, Version::v1_1, Version::v1_2};
+
+/// The octets of a literal, NULs among them.
+template <std::size_t N>
+BytesView wire(const char (&text)[N]) {
+  return {text, N - 1};
+}
+
+inline Rules in(Version version, ParserOptions options = {}) { return {options, version}; }
+
 }  // namespace hawser::stomp::testing

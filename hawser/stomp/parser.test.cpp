@@ -11,14 +11,12 @@
 namespace hawser::stomp {
 namespace {
 
+using testing::every_version;
+using testing::in;
 using testing::Outcome;
 using testing::parse_every_way;
 using testing::Rules;
-
-template <std::size_t N>
-BytesView wire(const char (&text)[N]) {
-  return {text, N - 1};
-}
+using testing::wire;
 
 /// The only frame of a stream that must be good.
 Frame parse_one(BytesView octets, const Rules& rules = {}) {
@@ -28,10 +26,6 @@ Frame parse_one(BytesView octets, const Rules& rules = {}) {
   EXPECT_EQ(outcome.frames.size(), 1U);
   return outcome.frames.empty() ? Frame{} : outcome.frames.front();
 }
-
-Rules in(Version version, ParserOptions options = {}) { return {options, version}; }
-
-constexpr Version every_version[] = {Version::v1_0, Version::v1_1, Version::v1_2};
 
 TEST(StompParser, P_01_layout_of_a_frame) {
   const Frame frame = parse_one(wire("SEND\ndestination:/queue/a\nreceipt:7\n\nhello\0"));

@@ -9,16 +9,11 @@
 namespace hawser::stomp {
 namespace {
 
+using testing::in;
 using testing::Outcome;
 using testing::parse_every_way;
 using testing::Rules;
-
-template <std::size_t N>
-BytesView wire(const char (&text)[N]) {
-  return {text, N - 1};
-}
-
-Rules in(Version version, ParserOptions options = {}) { return {options, version}; }
+using testing::wire;
 
 /// The error of a stream that must be bad; the frames before it are counted.
 ParseError parse_bad(BytesView octets, const Rules& rules = {}, std::size_t frames_before = 0) {

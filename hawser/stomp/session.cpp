@@ -2,6 +2,7 @@
 // faults.
 #include <hawser/stomp/session.hpp>
 
+#include <hawser/stomp/detail/scratch_frame.hpp>
 #include <hawser/stomp/encoder.hpp>
 #include <hawser/stomp/escape.hpp>
 
@@ -12,12 +13,6 @@
 
 namespace hawser::stomp {
 namespace {
-
-// One for all sessions of a thread: it only borrows while a chunk is being read.
-FrameView& scratch_frame() {
-  thread_local FrameView frame;
-  return frame;
-}
 
 bool is_too_long(Fault fault) noexcept {
   switch (fault) {
@@ -63,7 +58,7 @@ void BrokerSession::received(BytesView octets, Instant now) {
 
 void BrokerSession::work(BytesView octets) {
   working_ = true;
-  FrameView& frame = scratch_frame();
+  FrameView& frame = detail::scratch_frame();
   bool more = true;
   while (more && reading()) {
     switch (parser_.next(octets, frame)) {

@@ -148,7 +148,7 @@ class BrokerSession {
   struct Subscription {
     std::uint64_t number = 0;
     std::string name;  // the client's id, as it came
-    detail::AckMode ack = detail::AckMode::automatic;
+    AckMode ack = AckMode::automatic;
     std::string head{};      // "MESSAGE\nsubscription:…\nmessage-id:…-", escaped and ready
     std::string ack_head{};  // "ack:…-" where the version has it
     std::optional<bus::Destination> durable{};

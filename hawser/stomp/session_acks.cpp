@@ -42,7 +42,7 @@ BrokerSession::Subscription* BrokerSession::find_delivery(const FrameView& frame
   const auto delivery = detail::parse_decimal(rest.substr(dash + 1));
   if (!number || !delivery) return nullptr;
   Subscription* const found = find_subscription(*number);
-  if (found == nullptr || found->ack == detail::AckMode::automatic ||
+  if (found == nullptr || found->ack == AckMode::automatic ||
       found->unsettled.state(*delivery) != detail::Unsettled::State::open)
     return nullptr;
   if (version_ == Version::v1_1 && found->name != *subscription) return nullptr;
@@ -90,7 +90,7 @@ void BrokerSession::acknowledge(const FrameView& frame, bool positive) {
   const std::uint64_t number = subscription->number;
   // in `client` mode it stands for all before it, of this subscription alone.
   const std::uint64_t first =
-      subscription->ack == detail::AckMode::client ? subscription->unsettled.first() : id;
+      subscription->ack == AckMode::client ? subscription->unsettled.first() : id;
   if (transaction != nullptr) {
     subscription->unsettled.change(first, id, Mark::open, Mark::claimed,
                                    [&](std::uint64_t from, std::uint64_t to) {

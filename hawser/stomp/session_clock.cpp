@@ -9,16 +9,7 @@
 #include <chrono>
 
 namespace hawser::stomp {
-namespace {
-
-double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
-
-Duration times(std::chrono::milliseconds interval, double factor) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double, std::milli>(static_cast<double>(interval.count()) * factor));
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Instant BrokerSession::tick(Instant now) {
   if (state_ == State::ended) return Instant::never();
@@ -27,9 +18,9 @@ Instant BrokerSession::tick(Instant now) {
     if (now < deadline) return deadline;
     fail("login timed out",
          state_ == State::login
-             ? fmt::format("no whole CONNECT within {} s", seconds(options_->login_timeout))
+             ? fmt::format("no whole CONNECT within {} s", to_seconds(options_->login_timeout))
              : fmt::format("the login could not be checked within {} s",
-                           seconds(options_->login_timeout)),
+                           to_seconds(options_->login_timeout)),
          {}, Reason::timeout("login"));
     return Instant::never();
   }
@@ -39,7 +30,7 @@ Instant BrokerSession::tick(Instant now) {
   const bool watched = heartbeats_.receive_every.count() > 0;
   if (watched || options_->idle_timeout > Duration::zero()) {
     const Instant dead =
-        last_received_ + (watched ? times(heartbeats_.receive_every, options_->receive_factor) +
+        last_received_ + (watched ? scaled(heartbeats_.receive_every, options_->receive_factor) +
                                         options_->receive_grace
                                   : options_->idle_timeout);
     if (now >= dead) {
@@ -47,13 +38,13 @@ Instant BrokerSession::tick(Instant now) {
       state_ = State::ended;
       port_->end(
           Reason::timeout(fmt::format("{}: nothing came for {} s", watched ? "heart-beat" : "idle",
-                                      seconds(now - last_received_))));
+                                      to_seconds(now - last_received_))));
       return Instant::never();
     }
     next = std::min(next, dead);
   }
   if (heartbeats_.send_every.count() > 0) {
-    const Duration interval = times(heartbeats_.send_every, options_->send_factor);
+    const Duration interval = scaled(heartbeats_.send_every, options_->send_factor);
     if (now >= last_written_ + interval) {
       *out_ += heartbeat_octet;
       last_written_ = now;

@@ -196,8 +196,7 @@ BrokerSession::Subscription& BrokerSession::add_subscription(Subscription made, 
   }
   const std::string prefix = fmt::format("{}-{}-", number_, made.number);
   made.head += "message-id:" + prefix;
-  if (made.ack != detail::AckMode::automatic && version_ == Version::v1_2)
-    made.ack_head = "ack:" + prefix;
+  if (made.ack != AckMode::automatic && version_ == Version::v1_2) made.ack_head = "ack:" + prefix;
   by_name_.emplace(made.name, made.number);
   auto& place = subscriptions_[made.number];
   place = std::make_unique<Subscription>(std::move(made));
@@ -334,8 +333,8 @@ void BrokerSession::writable() {
 void BrokerSession::write_message(Subscription& subscription, const bus::Delivery& delivery) {
   Bytes& out = *out_;
   subscription.last_written = delivery.id;
-  if (subscription.ack == detail::AckMode::automatic && !delivery.redelivered &&
-      delivery.count <= 1) [[likely]] {
+  if (subscription.ack == AckMode::automatic && !delivery.redelivered && delivery.count <= 1)
+      [[likely]] {
     // What nearly all look like, in one step.
     if (const BytesView whole = detail::message_whole(*delivery.message, version_);
         !whole.empty()) {
@@ -368,12 +367,12 @@ void BrokerSession::write_message(Subscription& subscription, const bus::Deliver
     }
     out += frame_end;
   }
-  if (subscription.ack != detail::AckMode::automatic) subscription.unsettled.add(delivery.id);
+  if (subscription.ack != AckMode::automatic) subscription.unsettled.add(delivery.id);
 }
 
 /// ack:auto: what is written is done with, all of a turn at once.
 void BrokerSession::settle_written(Subscription& subscription) {
-  if (subscription.ack != detail::AckMode::automatic ||
+  if (subscription.ack != AckMode::automatic ||
       subscription.last_settled == subscription.last_written)
     return;
   const std::uint64_t first = subscription.last_settled + 1;

@@ -11,8 +11,10 @@ namespace {
 using namespace std::string_literals;
 using testing::BrokerPeer;
 
-struct In : BrokerPeer {
-  explicit In(SessionOptions chosen = {}) : BrokerPeer(std::move(chosen)) { log_in("1.2"); }
+struct InTransaction : BrokerPeer {
+  explicit InTransaction(SessionOptions chosen = {}) : BrokerPeer(std::move(chosen)) {
+    log_in("1.2");
+  }
   using BrokerPeer::log_in;
   void begin(const std::string& name) { frame("BEGIN", {"transaction:" + name}); }
   void send(const std::string& name, const std::string& body = "x",
@@ -24,7 +26,7 @@ struct In : BrokerPeer {
 };
 
 TEST(StompTransaction, T_01_T_06_nothing_is_done_before_COMMIT_and_then_all_of_it) {
-  In peer;
+  InTransaction peer;
   const auto number = peer.subscribe("/queue/in", "1", {"ack:client"});
   peer.deliver_many(number, 4);
   peer.begin("t");
@@ -52,7 +54,7 @@ TEST(StompTransaction, T_01_T_06_nothing_is_done_before_COMMIT_and_then_all_of_i
 }
 
 TEST(StompTransaction, T_02_a_live_id_again_is_an_error) {
-  In peer;
+  InTransaction peer;
   peer.begin("t");
   EXPECT_FALSE(peer.ended);
   peer.begin("t");
@@ -60,7 +62,7 @@ TEST(StompTransaction, T_02_a_live_id_again_is_an_error) {
 }
 
 TEST(StompTransaction, an_id_may_be_used_again_when_it_is_through) {
-  In peer;
+  InTransaction peer;
   for (const char* end : {"COMMIT", "ABORT", "COMMIT"}) {
     peer.begin("t");
     peer.frame(end, {"transaction:t"});
@@ -71,29 +73,29 @@ TEST(StompTransaction, an_id_may_be_used_again_when_it_is_through) {
 
 TEST(StompTransaction, T_03_unknown_ids_are_an_error) {
   for (const char* command : {"COMMIT", "ABORT"}) {
-    In peer;
+    InTransaction peer;
     peer.frame(command, {"transaction:t", "receipt:r"});
     EXPECT_TRUE(peer.refused("message:no such transaction\n"));
     EXPECT_TRUE(peer.said("receipt-id:r\n"));
-    In unnamed;
+    InTransaction unnamed;
     unnamed.frame(command);
     EXPECT_TRUE(unnamed.ended);
   }
-  In send;
+  InTransaction send;
   send.send("t");
   EXPECT_TRUE(send.refused("message:no such transaction\n"));
-  In ack;
+  InTransaction ack;
   ack.deliver_many(ack.subscribe("/queue/in", "1", {"ack:client"}), 1);
   ack.take();
   ack.frame("ACK", {"id:s-1-1", "transaction:t"});
   EXPECT_TRUE(ack.refused("message:no such transaction\n"));
-  In begin;
+  InTransaction begin;
   begin.frame("BEGIN");
   EXPECT_TRUE(begin.refused("message:BEGIN without transaction\n"));
 }
 
 TEST(StompTransaction, T_04_after_ABORT_what_it_acknowledged_is_unsettled_again) {
-  In peer;
+  InTransaction peer;
   peer.deliver_many(peer.subscribe("/queue/in", "1", {"ack:client"}), 3);
   peer.begin("t");
   peer.frame("ACK", {"id:s-1-2", "transaction:t"});
@@ -107,13 +109,13 @@ TEST(StompTransaction, T_04_after_ABORT_what_it_acknowledged_is_unsettled_again)
 }
 
 TEST(StompTransaction, T_05_the_end_of_the_connection_aborts) {
-  In peer;
+  InTransaction peer;
   peer.begin("t");
   peer.send("t");
   peer.session.leave();
   EXPECT_TRUE(peer.published.empty());
   EXPECT_TRUE(peer.committed.empty());
-  In leaving;
+  InTransaction leaving;
   leaving.begin("t");
   leaving.send("t", "x", "r");
   leaving.frame("DISCONNECT", {"receipt:bye"});
@@ -123,7 +125,7 @@ TEST(StompTransaction, T_05_the_end_of_the_connection_aborts) {
 }
 
 TEST(StompTransaction, T_07_subscriptions_are_no_part_of_it) {
-  In peer;
+  InTransaction peer;
   peer.begin("t");
   peer.frame("SUBSCRIBE", {"id:1", "destination:/queue/a", "transaction:t"});
   EXPECT_EQ(peer.subscribed.size(), 1U);
@@ -132,7 +134,7 @@ TEST(StompTransaction, T_07_subscriptions_are_no_part_of_it) {
 }
 
 TEST(StompTransaction, T_08_a_receipt_within_it_comes_at_the_commit) {
-  In peer;
+  InTransaction peer;
   peer.begin("t");
   peer.send("t", "x", "in");
   EXPECT_TRUE(peer.out.empty());
@@ -143,7 +145,7 @@ TEST(StompTransaction, T_08_a_receipt_within_it_comes_at_the_commit) {
 }
 
 TEST(StompTransaction, one_without_anything_in_it_is_committed_at_once) {
-  In peer;
+  InTransaction peer;
   peer.begin("t");
   peer.frame("COMMIT", {"transaction:t", "receipt:c"});
   EXPECT_EQ(peer.take(), "RECEIPT\nreceipt-id:c\n\n\0"s);
@@ -151,7 +153,7 @@ TEST(StompTransaction, one_without_anything_in_it_is_committed_at_once) {
 }
 
 TEST(StompTransaction, a_commit_that_the_bus_refuses_is_an_error) {
-  In peer;
+  InTransaction peer;
   peer.begin("t");
   peer.send("t");
   peer.frame("COMMIT", {"transaction:t", "receipt:c"});
@@ -162,7 +164,7 @@ TEST(StompTransaction, a_commit_that_the_bus_refuses_is_an_error) {
 }
 
 TEST(StompTransaction, a_composite_SEND_takes_part) {
-  In peer;
+  InTransaction peer;
   peer.begin("t");
   peer.frame("SEND", {"destination:/queue/a,/queue/b", "transaction:t"}, "x");
   EXPECT_TRUE(peer.committed.empty());
@@ -174,7 +176,7 @@ TEST(StompTransaction, a_composite_SEND_takes_part) {
 // --------------------------------------------------------------------------------------------
 
 TEST(StompTransaction, so_many_at_a_time) {
-  In peer({.transactions = 2});
+  InTransaction peer({.transactions = 2});
   peer.begin("1");
   peer.begin("2");
   EXPECT_FALSE(peer.ended);
@@ -183,7 +185,7 @@ TEST(StompTransaction, so_many_at_a_time) {
 }
 
 TEST(StompTransaction, so_many_frames_in_one) {
-  In peer({.transaction_actions = 3});
+  InTransaction peer({.transaction_actions = 3});
   peer.begin("t");
   for (int i = 0; i < 3; ++i) peer.send("t");
   EXPECT_FALSE(peer.ended);
@@ -192,7 +194,7 @@ TEST(StompTransaction, so_many_frames_in_one) {
 }
 
 TEST(StompTransaction, so_many_octets_in_all_of_them) {
-  In peer({.transaction_bytes = 1'000});
+  InTransaction peer({.transaction_bytes = 1'000});
   peer.begin("1");
   peer.begin("2");
   peer.send("1", std::string(400, 'x'));
@@ -206,7 +208,7 @@ TEST(StompTransaction, so_many_octets_in_all_of_them) {
 }
 
 TEST(StompTransaction, names_have_a_length) {
-  In peer({.transaction_id = 3});
+  InTransaction peer({.transaction_id = 3});
   peer.begin("1234");
   EXPECT_TRUE(peer.refused("message:transaction name too long\n"));
 }

@@ -1,6 +1,7 @@
 // Version lists and their highest common entry.
 #include <hawser/stomp/version.hpp>
 
+#include <hawser/stomp/detail/trim.hpp>
 #include <hawser/stomp/fault.hpp>
 
 #include <fmt/format.h>
@@ -10,11 +11,6 @@ namespace hawser::stomp {
 namespace {
 constexpr Version versions[] = {Version::v1_0, Version::v1_1, Version::v1_2};
 
-BytesView trim(BytesView text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 }  // namespace
 
 BytesView to_string(Version version) noexcept {
@@ -60,7 +56,8 @@ VersionSet parse_accept_version(std::optional<BytesView> header) {
   BytesView rest = *header;
   for (;;) {
     const std::size_t comma = rest.find(',');
-    if (const auto version = find_version(trim(rest.substr(0, comma)))) offered.add(*version);
+    if (const auto version = find_version(detail::trim(rest.substr(0, comma))))
+      offered.add(*version);
     if (comma == BytesView::npos) return offered;
     rest.remove_prefix(comma + 1);
   }
@@ -77,7 +74,7 @@ Result<Version> negotiate(std::optional<BytesView> accept_version, VersionSet su
 }
 
 Result<Version> agreed_version(std::optional<BytesView> version, VersionSet offered) {
-  const auto agreed = version ? find_version(trim(*version)) : Version::v1_0;
+  const auto agreed = version ? find_version(detail::trim(*version)) : Version::v1_0;
   if (agreed && offered.contains(*agreed)) return *agreed;
   return std::unexpected(Error{
       ErrorKind::protocol_error, 0, "negotiate",

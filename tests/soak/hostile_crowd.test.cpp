@@ -11,12 +11,10 @@ namespace {
 
 constexpr std::size_t crowd_size = 10'000;
 
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
+using testing::Echo;
 
-struct Scene {
-  explicit Scene(ServerOptions options) : hub(world, 2) {
+struct CrowdScene {
+  explicit CrowdScene(ServerOptions options) : hub(world, 2) {
     options.backlog = 20'000;
     at = hub.serve<Echo>("crowded", std::move(options));
     neighbour.emplace(hub, hub.serve<Echo>("other", {}));
@@ -44,7 +42,7 @@ struct Scene {
 };
 
 TEST(HostileCrowd, TenThousandAtOnceAreLetIn) {
-  Scene scene({.max_connections = crowd_size});
+  CrowdScene scene({.max_connections = crowd_size});
   scene.everybody_connects();
   EXPECT_EQ(scene.served(), crowd_size);
   const ServerStatus status = scene.hub.status("crowded");
@@ -58,7 +56,7 @@ TEST(HostileCrowd, TenThousandAtOnceAreLetIn) {
 }
 
 TEST(HostileCrowd, BeyondTheLimitTheyWaitInTheBacklog) {
-  Scene scene({.max_connections = 1'000, .at_limit = AtLimit::leave_in_backlog});
+  CrowdScene scene({.max_connections = 1'000, .at_limit = AtLimit::leave_in_backlog});
   scene.everybody_connects();
   EXPECT_EQ(scene.served(), 1'000U);
   ServerStatus status = scene.hub.status("crowded");
@@ -81,7 +79,7 @@ TEST(HostileCrowd, BeyondTheLimitTheyWaitInTheBacklog) {
 }
 
 TEST(HostileCrowd, BeyondTheLimitTheyAreClosed) {
-  Scene scene({.max_connections = 1'000, .at_limit = AtLimit::close});
+  CrowdScene scene({.max_connections = 1'000, .at_limit = AtLimit::close});
   scene.everybody_connects();
   EXPECT_EQ(scene.served(), 1'000U);
   const ServerStatus status = scene.hub.status("crowded");
@@ -92,7 +90,7 @@ TEST(HostileCrowd, BeyondTheLimitTheyAreClosed) {
 }
 
 TEST(HostileCrowd, OutOfDescriptorsItPausesAndRecovers) {
-  Scene scene({.max_connections = crowd_size});
+  CrowdScene scene({.max_connections = crowd_size});
   scene.world.host("hub").set_descriptor_limit(2'000);
   scene.everybody_connects();
   const std::size_t served = scene.served();
@@ -121,7 +119,7 @@ TEST(HostileCrowd, OutOfDescriptorsItPausesAndRecovers) {
 }
 
 TEST(HostileCrowd, ConnectedAndGoneBeforeTheyAreAccepted) {
-  Scene scene({.max_connections = crowd_size});
+  CrowdScene scene({.max_connections = crowd_size});
   scene.everybody_connects();
   for (const auto& peer : scene.crowd) peer->close(CloseMode::reset);
   scene.world.run_for(10s);

@@ -11,11 +11,8 @@
 namespace hawser::soak {
 namespace {
 
+using testing::Echo;
 using testing::framed;
-
-struct Echo {
-  Next handle_packet(Packet packet) { return send(packet); }
-};
 
 ServerOptions with(Framing framing) {
   ServerOptions options;
@@ -24,8 +21,8 @@ ServerOptions with(Framing framing) {
 }
 
 /// A server "victim" for the hostile peer, and one "other" of the same System for the neighbour.
-struct Scene {
-  explicit Scene(ServerOptions options = {}) : hub(world, 2) {
+struct PacketScene {
+  explicit PacketScene(ServerOptions options = {}) : hub(world, 2) {
     victim = hub.serve<Echo>("victim", std::move(options));
     other = hub.serve<Echo>("other", {});
     neighbour.emplace(hub, other);
@@ -65,7 +62,7 @@ void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
 class HostilePacket : public ::testing::TestWithParam<Broken> {};
 
 TEST_P(HostilePacket, EndsTheConnectionWithItsReason) {
-  Scene scene(with(GetParam().framing));
+  PacketScene scene(with(GetParam().framing));
   const auto peer = scene.connect();
   peer->send(GetParam().bytes);
   EXPECT_TRUE(scene.hub.until([&] { return peer->over(); }, 10s));
@@ -98,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
 // -------------------------------------------------------------------------------
 
 TEST(HostilePacketPace, OneByteAMinute) {
-  Scene scene;
+  PacketScene scene;
   const auto peer = scene.connect();
   for (const char byte : framed("never")) {
     peer->send(std::string(1, byte));
@@ -111,7 +108,7 @@ TEST(HostilePacketPace, OneByteAMinute) {
 TEST(HostilePacketPace, ConnectsAndSaysNothing) {
   ServerOptions options;
   options.connection.idle_timeout = 30s;
-  Scene scene(std::move(options));
+  PacketScene scene(std::move(options));
   const auto peer = scene.connect();
   scene.world.run_for(29s);
   EXPECT_FALSE(peer->over());
@@ -124,7 +121,7 @@ TEST(HostilePacketPace, SendsAndNeverReads) {
   ServerOptions options;
   options.connection.high_water = 100'000;
   options.connection.low_water = 10'000;
-  Scene scene(std::move(options));
+  PacketScene scene(std::move(options));
   const auto peer = std::make_unique<testing::Peer>(scene.hub.peers_on("bad"), scene.victim, false);
   for (int i = 0; i < 500; ++i) peer->send(framed(std::string(10'000, 'r')));
   for (int i = 0; i < 25; ++i) {
@@ -180,7 +177,7 @@ class HostileHandler : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(HostileHandler, CrashesAloneWithOneLine) {
   const std::string where = GetParam();
-  Scene scene;
+  PacketScene scene;
   ServerOptions options;
   options.connection.high_water = 50'000;
   options.connection.low_water = 10'000;

@@ -32,8 +32,8 @@ hub::HubOptions strict() {
   return options;
 }
 
-struct Scene {
-  explicit Scene(const hub::HubOptions& options = strict()) : hub(world, 2) {
+struct StompScene {
+  explicit StompScene(const hub::HubOptions& options = strict()) : hub(world, 2) {
     at = *hub.start_hub(options).stomp;
     neighbour.emplace(hub, at);
     EXPECT_TRUE(neighbour->is_served());
@@ -71,7 +71,7 @@ class HostileFrame : public ::testing::TestWithParam<Malformed> {};
 TEST_P(HostileFrame, GetsOneErrorAndTheEnd) {
   const Malformed& malformed = GetParam();
   for (const bool byte_by_byte : {false, true}) {
-    Scene scene;
+    StompScene scene;
     const auto client = scene.connect({.logs_in = malformed.logged_in});
     if (byte_by_byte) {
       for (const char octet : malformed.octets) {
@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(Every, HostileFrame, ::testing::ValuesIn(malformed_fram
 // -----------------------------------------------------------------------
 
 TEST(HostileStomp, OneOctetAMinuteBeforeTheLogin) {
-  Scene scene;
+  StompScene scene;
   const auto client = scene.connect({.logs_in = false});
   for (const char octet : std::string("CONNECT\n")) {
     client->raw(std::string(1, octet));
@@ -115,7 +115,7 @@ TEST(HostileStomp, OneOctetAMinuteBeforeTheLogin) {
 TEST(HostileStomp, OneOctetAMinuteOfAFrame) {
   hub::HubOptions options = strict();
   options.stomp_server.connection.idle_timeout = 50s;
-  Scene scene(options);
+  StompScene scene(options);
   const auto client = scene.connect();
   const std::string frame = "SEND\ndestination:/topic/a\n\nx";
   for (std::size_t i = 0; i < 3; ++i) {
@@ -130,7 +130,7 @@ TEST(HostileStomp, OneOctetAMinuteOfAFrame) {
 }
 
 TEST(HostileStomp, ConnectsAndSaysNothing) {
-  Scene scene;
+  StompScene scene;
   const auto client = scene.connect({.logs_in = false});
   scene.world.run_for(9s);
   EXPECT_FALSE(client->over());
@@ -141,7 +141,7 @@ TEST(HostileStomp, ConnectsAndSaysNothing) {
 }
 
 TEST(HostileStomp, PromisesHeartBeatsAndSendsNone) {
-  Scene scene;
+  StompScene scene;
   const auto client = scene.connect({.heart_beat = "1000,0"});
   scene.world.run_for(19s);
   EXPECT_FALSE(client->over());
@@ -156,7 +156,7 @@ TEST(HostileStomp, NeverReadsWhileSubscribedToABusyTopic) {
   options.bus.topic.waiting_bytes = 1'000'000;
   options.stomp_server.connection.high_water = 100'000;
   options.stomp_server.connection.low_water = 20'000;
-  Scene scene(options);
+  StompScene scene(options);
   // A kernel of its own that takes little, so that what is unsent stays with us.
   SimStompClient reader(scene.hub.peers_on("good"), scene.at, {.pipelines = true});
   reader.subscribe("/topic/busy", "1", "in");
@@ -194,7 +194,7 @@ TEST(HostileStomp, ReadsLateAndHasEverything) {
   hub::HubOptions options = strict();
   options.stomp_server.connection.high_water = 20'000;
   options.stomp_server.connection.low_water = 4'000;
-  Scene scene(options);
+  StompScene scene(options);
   const auto lazy = scene.connect();
   lazy->subscribe("/topic/busy", "1", "in");
   EXPECT_TRUE(scene.hub.until([&] { return lazy->has_receipt("in"); }, 5s));
@@ -211,7 +211,7 @@ TEST(HostileStomp, ReadsLateAndHasEverything) {
 TEST(HostileStomp, FillsAQueueThatNobodyReads) {
   hub::HubOptions options = strict();
   options.bus.queue.messages = 100;
-  Scene scene(options);
+  StompScene scene(options);
   const auto client = scene.connect();
   for (int i = 0; i < 200; ++i) client->send("/queue/full", "x", std::to_string(i));
   EXPECT_TRUE(scene.hub.until([&] { return client->over(); }, 5s));
@@ -227,7 +227,7 @@ TEST(HostileStomp, FloodsItselfAndNeverReads) {
   hub::HubOptions options = strict();
   options.stomp_server.connection.high_water = 50'000;
   options.stomp_server.connection.low_water = 10'000;
-  Scene scene(options);
+  StompScene scene(options);
   const auto client = scene.connect();
   client->subscribe("/topic/self", "1", "in");
   EXPECT_TRUE(scene.hub.until([&] { return client->has_receipt("in"); }, 5s));
@@ -243,7 +243,7 @@ TEST(HostileStomp, FloodsItselfAndNeverReads) {
 }
 
 TEST(HostileStomp, VanishesInTheMiddleOfAFrame) {
-  Scene scene;
+  StompScene scene;
   const auto client = scene.connect();
   client->subscribe("/topic/a", "1", "in");
   client->raw("SEND\ndestination:/topic/a\ncontent-length:1000\n\nabc");
@@ -264,7 +264,7 @@ std::string frame_of(std::string text) {
 }
 
 TEST(HostileStomp, BeginsWithoutEnd) {
-  Scene scene;
+  StompScene scene;
   const auto client = scene.connect();
   for (int i = 0; i < 1'000; ++i)
     client->raw(frame_of("BEGIN\ntransaction:" + std::to_string(i) + "\n\n"));
@@ -276,7 +276,7 @@ TEST(HostileStomp, BeginsWithoutEnd) {
 TEST(HostileStomp, FillsATransactionAndNeverCommits) {
   hub::HubOptions options = strict();
   options.broker.session.transaction_bytes = 100'000;
-  Scene scene(options);
+  StompScene scene(options);
   const auto client = scene.connect();
   client->raw(frame_of("BEGIN\ntransaction:t\n\n"));
   const std::string send =
@@ -291,7 +291,7 @@ TEST(HostileStomp, FillsATransactionAndNeverCommits) {
 TEST(HostileStomp, SubscribesAMillionTimes) {
   hub::HubOptions options = strict();
   options.broker.session.subscriptions = 1'000;
-  Scene scene(options);
+  StompScene scene(options);
   const auto client = scene.connect();
   for (int i = 0; i < 3'000; ++i)
     client->raw(frame_of("SUBSCRIBE\nid:" + std::to_string(i) + "\ndestination:/topic/t" +
@@ -306,7 +306,7 @@ TEST(HostileStomp, SubscribesAMillionTimes) {
 TEST(HostileStomp, LiesAboutItsContentLengthAndWaits) {
   hub::HubOptions options = strict();
   options.broker.session.idle_timeout = 30s;
-  Scene scene(options);
+  StompScene scene(options);
   const auto client = scene.connect();
   client->raw("SEND\ndestination:/queue/a\ncontent-length:2000\n\nabc");
   scene.world.run_for(29s);
@@ -319,7 +319,7 @@ TEST(HostileStomp, LiesAboutItsContentLengthAndWaits) {
 TEST(HostileStomp, NeverAcknowledgesAndGetsNoMoreThanItsPrefetch) {
   hub::HubOptions options = strict();
   options.broker.session.prefetch = 10;
-  Scene scene(options);
+  StompScene scene(options);
   const auto greedy = scene.connect();
   greedy->raw(frame_of("SUBSCRIBE\nid:1\ndestination:/queue/a\nack:client\nreceipt:in\n\n"));
   EXPECT_TRUE(scene.hub.until([&] { return greedy->has_receipt("in"); }, 5s));
@@ -338,7 +338,7 @@ TEST(HostileStomp, NeverAcknowledgesAndGetsNoMoreThanItsPrefetch) {
 TEST(HostileStomp, SendsBackWhateverItGets) {
   hub::HubOptions options = strict();
   options.bus.queue.deliveries = 20;
-  Scene scene(options);
+  StompScene scene(options);
   const auto client = scene.connect();
   std::size_t nacked = 0;
   client->on_message = [&](const stomp::FrameView& frame) {
@@ -363,7 +363,7 @@ TEST(HostileStomp, FloodsAQueueThatBlocksAndIsNotReadUntilThereIsRoom) {
   options.bus.queue.overflow = bus::QueueOverflow::block;
   options.broker.client.window_messages = 50;
   options.broker.session.heartbeat = {1s, 1s};
-  Scene scene(options);
+  StompScene scene(options);
   const auto flood = scene.connect({.heart_beat = "1000,0"});
   for (int i = 0; i < 5'000; ++i) flood->send("/queue/full", std::string(100, 'x'));
   scene.world.run_for(30s);
@@ -382,7 +382,7 @@ TEST(HostileStomp, StallsOnATopicThatWaitsForIt) {
   options.broker.client.window_messages = 50;
   options.stomp_server.connection.high_water = 20'000;
   options.stomp_server.connection.low_water = 4'000;
-  Scene scene(options);
+  StompScene scene(options);
   const auto lazy = scene.connect();
   lazy->subscribe("/topic/busy", "1", "in");
   EXPECT_TRUE(scene.hub.until([&] { return lazy->has_receipt("in"); }, 5s));
@@ -405,7 +405,7 @@ TEST(HostileStomp, WhatIsForbiddenIsLetPassOnlyWhereThatWasAskedFor) {
   for (const bool lenient : {false, true}) {
     hub::HubOptions options = strict();
     options.lenient[lenient ? "stomp" : "stomp-websocket"].session.unknown_acks = true;
-    Scene scene(options);
+    StompScene scene(options);
     const auto client = scene.connect();
     client->raw(frame_of("ACK\nid:nothing\nreceipt:r\n\n"));
     EXPECT_TRUE(scene.hub.until([&] { return client->over() || client->has_receipt("r"); }, 5s));
@@ -420,7 +420,7 @@ TEST(HostileStomp, GuessesPasswords) {
   rules.anonymous = hub::UserRules{.read = {">"}, .write = {">"}};
   hub::HubOptions options = strict();
   options.broker.session.access = std::make_shared<hub::AccessList>(rules);
-  Scene scene(options);
+  StompScene scene(options);
   std::vector<std::unique_ptr<SimStompClient>> guesses;
   for (int i = 0; i < 20; ++i) {
     guesses.push_back(scene.connect({.logs_in = false}));

@@ -13,9 +13,9 @@
 namespace hawser::detail {
 namespace {
 
-struct Socket {
-  explicit Socket(const Address& at) : socket(open_datagram_socket(at, {})) {}
-  ~Socket() {
+struct BareSocket {
+  explicit BareSocket(const Address& at) : socket(open_datagram_socket(at, {})) {}
+  ~BareSocket() {
     if (socket) ::close(socket->number);
   }
   void wait() const {
@@ -29,7 +29,7 @@ struct Socket {
 };
 
 TEST(DatagramReceiver, TellsBothAddressesAndTheInterface) {
-  const Socket receiver(Address::any_ipv4(0)), sender(Address::loopback(0));
+  const BareSocket receiver(Address::any_ipv4(0)), sender(Address::loopback(0));
   ASSERT_TRUE(receiver.socket && sender.socket);
   const Address to = Address::ipv4({127, 0, 0, 5}, receiver.socket->bound.port());
   ASSERT_TRUE(send_datagram_to(sender.socket->number, to, "marco"));
@@ -45,7 +45,7 @@ TEST(DatagramReceiver, TellsBothAddressesAndTheInterface) {
 }
 
 TEST(DatagramReceiver, SpeaksIpv6) {
-  const Socket receiver(Address::parse("[::]:0").value()),
+  const BareSocket receiver(Address::parse("[::]:0").value()),
       sender(Address::parse("[::1]:0").value());
   if (!sender.socket) GTEST_SKIP() << sender.socket.error().text();
   const Address to = sender.socket->bound.with_port(receiver.socket->bound.port());
@@ -59,7 +59,7 @@ TEST(DatagramReceiver, SpeaksIpv6) {
 }
 
 TEST(DatagramReceiver, TakesTheLongestAndTheEmpty) {
-  const Socket receiver(Address::loopback(0)), sender(Address::loopback(0));
+  const BareSocket receiver(Address::loopback(0)), sender(Address::loopback(0));
   ASSERT_TRUE(receiver.socket && sender.socket);
   const std::string longest(65'507, 'x');
   ASSERT_TRUE(send_datagram_to(sender.socket->number, receiver.socket->bound, longest));

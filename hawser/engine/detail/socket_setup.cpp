@@ -1,4 +1,5 @@
 // socket(2) and its relatives, each failure turned into a sentence.
+#include <hawser/engine/detail/descriptor.hpp>
 #include <hawser/engine/detail/sockaddr.hpp>
 #include <hawser/engine/detail/socket_setup.hpp>
 
@@ -18,22 +19,6 @@
 namespace hawser::detail {
 
 namespace {
-
-/// A descriptor that closes itself until it is given away.
-class Descriptor {
- public:
-  explicit Descriptor(int number) noexcept : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const noexcept { return number_; }
-  int release() noexcept { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
 
 bool set_flag(int number, int level, int name, int value = 1) noexcept {
   return ::setsockopt(number, level, name, &value, sizeof value) == 0;

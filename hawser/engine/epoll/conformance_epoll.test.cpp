@@ -14,7 +14,7 @@ EngineFamily epoll_family(std::string name, detail::EpollOptions options) {
           }};
 }
 
-detail::EpollOptions tight() {
+detail::EpollOptions tight_epoll() {
   detail::EpollOptions options;
   options.receive_buffer = 1000;
   options.reads_per_socket = 1;
@@ -25,14 +25,11 @@ detail::EpollOptions tight() {
   return options;
 }
 
-std::string family_name(const ::testing::TestParamInfo<EngineFamily>& info) {
-  return info.param.name;
-}
+const auto epoll_families =
+    ::testing::Values(epoll_family("epoll", {}), epoll_family("tight", tight_epoll()));
 
-const auto families = ::testing::Values(epoll_family("epoll", {}), epoll_family("tight", tight()));
-
-INSTANTIATE_TEST_SUITE_P(Epoll, EngineConformance, families, family_name);
-INSTANTIATE_TEST_SUITE_P(Epoll, RealEngineConformance, families, family_name);
+INSTANTIATE_TEST_SUITE_P(Epoll, EngineConformance, epoll_families, family_name);
+INSTANTIATE_TEST_SUITE_P(Epoll, RealEngineConformance, epoll_families, family_name);
 
 }  // namespace
 }  // namespace hawser::testing

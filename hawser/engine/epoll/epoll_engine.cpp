@@ -4,6 +4,7 @@
 #include <hawser/base/check.hpp>
 #include <hawser/engine/detail/calm_watch.hpp>
 #include <hawser/engine/detail/datagram_message.hpp>
+#include <hawser/engine/detail/descriptor.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
 #include <hawser/engine/detail/interface_list.hpp>
 #include <hawser/engine/detail/passed_sockets.hpp>
@@ -58,17 +59,6 @@ SocketId from_data(std::uint64_t data) noexcept {
 
 struct DescriptorCloser final : NativeSocket::Closer {
   void close_native(int number) noexcept override { ::close(number); }
-};
-
-/// An owned descriptor.
-struct Descriptor {
-  explicit Descriptor(int descriptor) noexcept : number(descriptor) {}
-  Descriptor(Descriptor&& other) noexcept : number(std::exchange(other.number, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-  int number;
 };
 
 class EpollEngine final : public EngineCore {
@@ -200,29 +190,29 @@ void EpollEngine::wake() noexcept {
   if (woken_.exchange(true, std::memory_order_acq_rel)) return;
   // Watched by edges, so the counter is never read; it cannot overflow in any lifetime.
   const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(waker_.number, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(waker_.get(), &one, sizeof one);
 }
 
 int EpollEngine::wait_once(Instant until) noexcept {
   const auto capacity = static_cast<int>(events_.size());
   if (until <= now() || !ready_.empty()) {
-    return ::epoll_wait(epoll_.number, events_.data(), capacity, 0);
+    return ::epoll_wait(epoll_.get(), events_.data(), capacity, 0);
   }
   if (until == Instant::never()) {
-    return ::epoll_wait(epoll_.number, events_.data(), capacity, -1);
+    return ::epoll_wait(epoll_.get(), events_.data(), capacity, -1);
   }
   const std::int64_t rest = std::max<std::int64_t>((until - read_clock()).count(), 0);
   if (options_.precise_waits && precise_) {
     const timespec timeout{.tv_sec = static_cast<time_t>(rest / 1'000'000'000),
                            .tv_nsec = static_cast<long>(rest % 1'000'000'000)};
-    const int count = ::epoll_pwait2(epoll_.number, events_.data(), capacity, &timeout, nullptr);
+    const int count = ::epoll_pwait2(epoll_.get(), events_.data(), capacity, &timeout, nullptr);
     if (count >= 0 || errno != ENOSYS) return count;
     precise_ = false;
   }
   // Rounded up: to return too early would spin until the time has come.
   constexpr std::int64_t longest = 1'000'000'000;  // ms; longer waits just return and come again
   const std::int64_t milliseconds = std::min(rest / 1'000'000 + (rest % 1'000'000 != 0), longest);
-  return ::epoll_wait(epoll_.number, events_.data(), capacity, static_cast<int>(milliseconds));
+  return ::epoll_wait(epoll_.get(), events_.data(), capacity, static_cast<int>(milliseconds));
 }
 
 int EpollEngine::wait_for_events(Instant until) noexcept {
@@ -300,7 +290,7 @@ bool EpollEngine::watch(Socket& socket, std::uint32_t events) noexcept {
   epoll_event event{};
   event.events = events | EPOLLET;
   event.data.u64 = to_data(socket.id());
-  return ::epoll_ctl(epoll_.number, EPOLL_CTL_ADD, socket.number, &event) == 0;
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.number, &event) == 0;
 }
 
 Result<void> EpollEngine::attach(Socket& socket) {
@@ -314,7 +304,7 @@ Result<void> EpollEngine::attach(Socket& socket) {
 }
 
 void EpollEngine::detach(Socket& socket) noexcept {
-  ::epoll_ctl(epoll_.number, EPOLL_CTL_DEL, socket.number, nullptr);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.number, nullptr);
 }
 
 void EpollEngine::begin_connect(Socket& socket, const Address& to) {
@@ -496,12 +486,12 @@ Result<std::unique_ptr<Engine>> make_epoll_engine(BlockingPool& pool, std::uint6
                                  "every bound must be at least 1"});
   }
   Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
-  if (epoll.number < 0) return std::unexpected(system_error(errno, "make epoll engine", "epoll"));
+  if (epoll.get() < 0) return std::unexpected(system_error(errno, "make epoll engine", "epoll"));
   Descriptor waker(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = wake_data;
-  if (waker.number < 0 || ::epoll_ctl(epoll.number, EPOLL_CTL_ADD, waker.number, &event) != 0) {
+  if (waker.get() < 0 || ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, waker.get(), &event) != 0) {
     return std::unexpected(system_error(errno, "make epoll engine", "eventfd"));
   }
   return std::make_unique<EpollEngine>(pool, seed, std::move(reason), options, std::move(epoll),

@@ -71,10 +71,6 @@ sim::Faults cancelling(double late) {
   return faults;
 }
 
-std::string family_name(const ::testing::TestParamInfo<EngineFamily>& info) {
-  return info.param.name;
-}
-
 INSTANTIATE_TEST_SUITE_P(Sim, EngineConformance,
                          ::testing::Values(sim_family("sim", sim::Faults::none()),
                                            sim_family("rough", rough()),

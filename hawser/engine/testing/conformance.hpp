@@ -41,6 +41,10 @@ struct EngineFamily {
   /// The error's text is the reason for which the family's tests are skipped here.
   std::function<Result<std::unique_ptr<EngineWorld>>()> make;
 };
+/// What the tests of a family are called.
+inline std::string family_name(const ::testing::TestParamInfo<EngineFamily>& info) {
+  return info.param.name;
+}
 inline std::ostream& operator<<(std::ostream& out, const EngineFamily& family) {
   return out << family.name;
 }

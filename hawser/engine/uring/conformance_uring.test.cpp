@@ -14,7 +14,7 @@ EngineFamily uring_family(std::string name, detail::UringOptions options) {
           }};
 }
 
-detail::UringOptions tight() {
+detail::UringOptions tight_uring() {
   detail::UringOptions options;
   options.submission_entries = 2;
   options.completion_entries = 4;
@@ -24,14 +24,11 @@ detail::UringOptions tight() {
   return options;
 }
 
-std::string family_name(const ::testing::TestParamInfo<EngineFamily>& info) {
-  return info.param.name;
-}
+const auto uring_families =
+    ::testing::Values(uring_family("uring", {}), uring_family("tight", tight_uring()));
 
-const auto families = ::testing::Values(uring_family("uring", {}), uring_family("tight", tight()));
-
-INSTANTIATE_TEST_SUITE_P(Uring, EngineConformance, families, family_name);
-INSTANTIATE_TEST_SUITE_P(Uring, RealEngineConformance, families, family_name);
+INSTANTIATE_TEST_SUITE_P(Uring, EngineConformance, uring_families, family_name);
+INSTANTIATE_TEST_SUITE_P(Uring, RealEngineConformance, uring_families, family_name);
 
 }  // namespace
 }  // namespace hawser::testing

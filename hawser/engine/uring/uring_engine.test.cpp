@@ -64,7 +64,7 @@ class Server final : public AcceptEvents {
   Engine& engine_;
 };
 
-class UringEngineTest : public testing::Test {
+class UringEngineTest : public ::testing::Test {
  protected:
   void make(const UringOptions& options = {}) {
     const Result<std::string> found = probe_uring();
@@ -258,9 +258,9 @@ void probe_without(unsigned code, const std::string& expected) {
 TEST(UringProbe, SaysWhoForbidsIt) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(probe_without(EPERM, "seccomp profile or sysctl kernel.io_uring_disabled"),
-              testing::ExitedWithCode(0), "EPERM");
-  EXPECT_EXIT(probe_without(ENOSYS, "built without it"), testing::ExitedWithCode(0), "ENOSYS");
-  EXPECT_EXIT(probe_without(EINVAL, "older than 6.1"), testing::ExitedWithCode(0), "EINVAL");
+              ::testing::ExitedWithCode(0), "EPERM");
+  EXPECT_EXIT(probe_without(ENOSYS, "built without it"), ::testing::ExitedWithCode(0), "ENOSYS");
+  EXPECT_EXIT(probe_without(EINVAL, "older than 6.1"), ::testing::ExitedWithCode(0), "EINVAL");
 }
 
 void poll_where_entering_kills() {
@@ -277,7 +277,7 @@ void poll_where_entering_kills() {
 TEST(UringPoll, MakesNoSystemCallWhenThereIsNothingToDo) {
   if (const auto found = probe_uring(); !found) GTEST_SKIP() << found.error().text();
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(poll_where_entering_kills(), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(poll_where_entering_kills(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ RatedConnection Busiest::rate(const ConnectionInfo& info, Instant now) {
     before.when = now - info.age;
   }
   RatedConnection row;
-  const double seconds = std::chrono::duration<double>(now - before.when).count();
+  const double seconds = to_seconds(now - before.when);
   const auto per_second = [seconds](std::uint64_t value, std::uint64_t old) {
     return seconds <= 0 || value < old ? 0.0 : static_cast<double>(value - old) / seconds;
   };

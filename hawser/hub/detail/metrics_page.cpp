@@ -23,8 +23,6 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
 
-double seconds(Duration length) { return std::chrono::duration<double>(length).count(); }
-
 /// Families in the making, each with the metrics of one kind.
 class Page {
  public:
@@ -150,7 +148,7 @@ void add_schedulers(Page& page, const Figures& figures) {
            "Callbacks that held their scheduler longer than the warning limit",
            static_cast<double>(figures.stalls));
   page.one(MetricType::Gauge, "hawser_longest_callback_seconds",
-           "Longest callback that the stall watch has met", seconds(figures.longest_callback));
+           "Longest callback that the stall watch has met", to_seconds(figures.longest_callback));
 }
 
 void add_buses(Page& page, const std::vector<BusFigures>& buses) {
@@ -230,7 +228,7 @@ void add_destinations(Page& page, const std::vector<BusFigures>& buses) {
   gauge("unsettled", "Given out and not settled", [](const D& d) { return d.unsettled; });
   gauge("consumers", "Subscribers of exactly this", [](const D& d) { return d.consumers; });
   gauge("oldest_seconds", "How long the oldest message has been here",
-        [](const D& d) { return seconds(d.oldest); });
+        [](const D& d) { return to_seconds(d.oldest); });
 }
 
 }  // namespace
@@ -264,7 +262,7 @@ void EventMetrics::note(const TelemetryEvent& event) {
   const auto observe = [&](auto& family, const auto& buckets, std::string_view measure) {
     if (const auto length = event.measure(measure))
       family.Add({{"server", std::string(event.source())}}, buckets)
-          .Observe(seconds(Duration(*length)));
+          .Observe(to_seconds(Duration(*length)));
   };
   if (event.point() == trace_point::connection_ended.name)
     observe(families_->lives, families_->life_buckets, "age_ns");

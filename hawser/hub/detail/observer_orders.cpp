@@ -15,7 +15,6 @@
 namespace hawser::hub::detail {
 namespace {
 
-using Json = nlohmann::json;
 using Answer = Result<std::shared_ptr<Json>>;
 
 Task<Result<bool>> tell_acceptors(Order order) {

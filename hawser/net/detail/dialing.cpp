@@ -187,7 +187,7 @@ void Dialing::close_all() noexcept {
 }
 
 std::string Dialing::whole_timeout_text() const {
-  return fmt::format("within {} s", std::chrono::duration<double>(options_.timeout).count());
+  return fmt::format("within {} s", to_seconds(options_.timeout));
 }
 
 std::string Dialing::attempts_text() const {

@@ -19,7 +19,6 @@ using testing::NetWorld;
 using testing::Service;
 using ::testing::StartsWith;
 
-constexpr std::uint16_t port = Service::port;
 using Family = Service::Family;
 
 struct DialingTest : ::testing::Test {
@@ -29,7 +28,7 @@ struct DialingTest : ::testing::Test {
 
   static DialOptions to(DialOptions options = {}) {
     if (options.host.empty()) options.host = "service";
-    options.port = port;
+    options.port = Service::port;
     return options;
   }
   std::string dial(DialOptions options = {}) {

@@ -19,7 +19,6 @@ using testing::NetWorld;
 using testing::Service;
 using ::testing::StartsWith;
 
-constexpr std::uint16_t port = Service::port;
 using Family = Service::Family;
 
 struct Behaviour {
@@ -82,7 +81,7 @@ TEST(DialingProperty, connects_as_early_as_the_addresses_allow) {
           if (random.chance(0.2)) world.add_name("service", found[random.below(found.size())]);
         }
         const DialOptions options{.host = "service",
-                                  .port = port,
+                                  .port = Service::port,
                                   .timeout = between(200ms, 4s),
                                   .attempt_delay = between(10ms, 500ms),
                                   .first_family = static_cast<FirstFamily>(random.below(3))};
@@ -153,7 +152,7 @@ TEST(DialingProperty, tells_once_and_leaves_nothing_in_any_weather) {
         std::vector<std::unique_ptr<Caller>> callers;
         for (int i = 0; i < 5; ++i) {
           callers.push_back(std::make_unique<Caller>(net));
-          callers.back()->start({.host = "service", .port = port, .timeout = 7s});
+          callers.back()->start({.host = "service", .port = Service::port, .timeout = 7s});
           net.run(Duration{static_cast<Duration::rep>(random.below(300'000'000))});
         }
         net.run(8s);

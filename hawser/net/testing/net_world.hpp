@@ -4,6 +4,7 @@
 
 #include <hawser/engine/sim/world.hpp>
 #include <hawser/net/server.hpp>
+#include <hawser/net/server_monitor.hpp>
 #include <hawser/net/testing/bare_peer.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/system.hpp>
@@ -46,6 +47,11 @@ class Events {
         all.begin(), all.end(), [&](const auto& each) { return each.starts_with(beginning); }));
   }
   std::vector<std::string> all;
+};
+
+/// Says every packet back.
+struct Echo {
+  Next handle_packet(Packet packet) { return send(packet); }
 };
 
 /// The clients' thread.
@@ -287,5 +293,23 @@ class Scripted {
   std::string on_disconnect_;
   bool throw_in_terminate_ = false;
 };
+
+/// Writes down what the server tells.
+struct Watching {
+  Events* events;
+  Ref<ServerMonitor> monitor;
+  void init() const { monitor.cast(WatchServer{self().pid()}); }
+  void handle_info(Info& info) const {
+    if (const auto* event = info.get<ServerEvent>())
+      events->add(std::string(to_string(event->kind)) + " " + std::to_string(event->count) +
+                  (event->text.empty() ? "" : " " + event->text));
+  }
+};
+
+inline void watch(NetWorld& net, Events& events) {
+  EXPECT_TRUE(
+      net.system->spawn<Watching>({}, &events, server_monitor(*net.system, "it")).has_value());
+  net.run();
+}
 
 }  // namespace hawser::testing

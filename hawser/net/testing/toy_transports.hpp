@@ -18,6 +18,8 @@
 namespace hawser::testing {
 
 /// Bytes as ToyCipher sends them (and back).
+/// With which a ToyCipher masks when it is told nothing else.
+constexpr char toy_key = 0x55;
 inline std::string masked(std::string_view bytes, char key) {
   std::string out(bytes);
   for (char& byte : out) byte = static_cast<char>(byte ^ key);
@@ -28,7 +30,7 @@ inline std::string masked(std::string_view bytes, char key) {
 class ToyCipher final : public Transport {
  public:
   struct Options {
-    char key = 0x55;
+    char key = toy_key;
     std::size_t piece = 0;        ///< delivers at most so many bytes at once; 0: all there are
     std::string goodbye{};        ///< sent as it is at the end
     char throws_at = '\0';        ///< this plain byte (not 0) makes it throw

@@ -9,7 +9,7 @@ namespace hawser {
 
 namespace {
 
-Result<void> invalid(std::string detail) {
+Result<void> invalid_option(std::string detail) {
   return std::unexpected(
       Error{ErrorKind::invalid_argument, 0, "WebSocket options", std::move(detail)});
 }
@@ -32,31 +32,37 @@ bool is_value(std::string_view text) noexcept {
 template <class Options>
 Result<void> validate_common(const Options& options) {
   for (const auto& name : options.subprotocols) {
-    if (!is_token(name)) return invalid(fmt::format("'{}' is no name for a subprotocol", name));
+    if (!is_token(name))
+      return invalid_option(fmt::format("'{}' is no name for a subprotocol", name));
   }
   for (const auto& header : options.headers) {
-    if (!is_token(header.name)) return invalid(fmt::format("'{}' is no header name", header.name));
+    if (!is_token(header.name))
+      return invalid_option(fmt::format("'{}' is no header name", header.name));
     if (!is_value(header.value))
-      return invalid(fmt::format("the value of header {} has control characters", header.name));
+      return invalid_option(
+          fmt::format("the value of header {} has control characters", header.name));
   }
   const WebSocketDeflate& deflate = options.deflate;
   if (deflate.window_bits < 9 || deflate.window_bits > 15)
-    return invalid(fmt::format("deflate.window_bits is 9 … 15, not {}", deflate.window_bits));
+    return invalid_option(
+        fmt::format("deflate.window_bits is 9 … 15, not {}", deflate.window_bits));
   if (deflate.peer_window_bits < 8 || deflate.peer_window_bits > 15)
-    return invalid(
+    return invalid_option(
         fmt::format("deflate.peer_window_bits is 8 … 15, not {}", deflate.peer_window_bits));
   if (deflate.level < 1 || deflate.level > 9)
-    return invalid(fmt::format("deflate.level is 1 … 9, not {}", deflate.level));
+    return invalid_option(fmt::format("deflate.level is 1 … 9, not {}", deflate.level));
   if (deflate.memory_level < 1 || deflate.memory_level > 9)
-    return invalid(fmt::format("deflate.memory_level is 1 … 9, not {}", deflate.memory_level));
-  if (options.message_limit == 0) return invalid("message_limit is at least 1 byte");
-  if (options.fragments_limit == 0) return invalid("fragments_limit is at least 1");
+    return invalid_option(
+        fmt::format("deflate.memory_level is 1 … 9, not {}", deflate.memory_level));
+  if (options.message_limit == 0) return invalid_option("message_limit is at least 1 byte");
+  if (options.fragments_limit == 0) return invalid_option("fragments_limit is at least 1");
   constexpr std::size_t longest_head = std::size_t{1} << 20;
   if (options.head_limit > longest_head || options.head_limit < 128)
-    return invalid(fmt::format("head_limit is 128 bytes … 1 MiB, not {}", options.head_limit));
-  if (options.ping_interval < Duration::zero()) return invalid("ping_interval is negative");
+    return invalid_option(
+        fmt::format("head_limit is 128 bytes … 1 MiB, not {}", options.head_limit));
+  if (options.ping_interval < Duration::zero()) return invalid_option("ping_interval is negative");
   if (options.ping_interval > Duration::zero() && options.pong_timeout <= Duration::zero())
-    return invalid("pong_timeout must be more than zero while there are pings");
+    return invalid_option("pong_timeout must be more than zero while there are pings");
   return {};
 }
 
@@ -64,19 +70,19 @@ Result<void> validate_common(const Options& options) {
 
 Result<void> validate(const WebSocketServerOptions& options) {
   if (!options.path.empty() && options.path.front() != '/')
-    return invalid(fmt::format("path '{}' does not begin with '/'", options.path));
+    return invalid_option(fmt::format("path '{}' does not begin with '/'", options.path));
   if (options.path.find_first_of("? \r\n") != std::string::npos)
-    return invalid("path has a query or blanks; requests are compared without their query");
+    return invalid_option("path has a query or blanks; requests are compared without their query");
   return validate_common(options);
 }
 
 Result<void> validate(const WebSocketClientOptions& options) {
   if (options.path.empty() || options.path.front() != '/')
-    return invalid(fmt::format("path '{}' does not begin with '/'", options.path));
+    return invalid_option(fmt::format("path '{}' does not begin with '/'", options.path));
   if (!std::ranges::all_of(options.path, [](char c) { return c > 0x20 && c < 0x7f; }))
-    return invalid("path has blanks, control or non-ASCII characters: percent-encode them");
+    return invalid_option("path has blanks, control or non-ASCII characters: percent-encode them");
   if (!is_value(options.host) || !is_value(options.origin))
-    return invalid("host or origin has control characters");
+    return invalid_option("host or origin has control characters");
   return validate_common(options);
 }
 

@@ -21,7 +21,7 @@ using namespace websocket;
 
 namespace {
 
-BytesView view_of(const iovec& vector) noexcept {
+BytesView bytes_of(const iovec& vector) noexcept {
   return {static_cast<const char*>(vector.iov_base), vector.iov_len};
 }
 
@@ -116,7 +116,7 @@ void WebSocketTransport::write_plain(SendQueue& plain, Scratch& scratch) {
     const std::size_t count = plain.gather(vectors);
     std::size_t taken = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      append_masked(below, view_of(vectors[i]), head.key, at + taken);
+      append_masked(below, bytes_of(vectors[i]), head.key, at + taken);
       taken += vectors[i].iov_len;
     }
     plain.consume(taken);
@@ -144,7 +144,7 @@ bool WebSocketTransport::write_compressed(SendQueue& plain, Scratch& scratch) {
   const bool all_in_view = seen == plain.size();
   const std::size_t size = plain.size();
   while (true) {
-    for (std::size_t i = 0; i < count; ++i) deflater->add(view_of(vectors[i]), packed);
+    for (std::size_t i = 0; i < count; ++i) deflater->add(bytes_of(vectors[i]), packed);
     if (all_in_view) break;
     plain.consume(seen);
     if (plain.empty()) break;

@@ -74,10 +74,9 @@ bool ChildKeeper::count_restart(std::string_view child, std::string_view why) {
     me.log().warning(me.process().label(), fmt::format("restarts {}: {}", child, why));
     return true;
   }
-  me.log().error(
-      me.process().label(),
-      fmt::format("gives up: more than {} restarts within {} s; the last was of {}: {}",
-                  intensity_limit_, std::chrono::duration<double>(period_).count(), child, why));
+  me.log().error(me.process().label(),
+                 fmt::format("gives up: more than {} restarts within {} s; the last was of {}: {}",
+                             intensity_limit_, to_seconds(period_), child, why));
   return false;
 }
 

@@ -119,4 +119,12 @@ inline void supervised(const std::function<void(Supervision&)>& test, unsigned s
       seeds);
 }
 
+/// Three children; scheduler 1 and 2 are other ones than the supervisor's in the worlds
+/// that have three.
+inline SupervisorOptions abc(Supervision& s, Strategy strategy, unsigned intensity = 5) {
+  return {.strategy = strategy,
+          .intensity = intensity,
+          .children = {s.child("a"), s.child("b", 1), s.child("c", 2)}};
+}
+
 }  // namespace hawser::testing

@@ -2,6 +2,7 @@
 #include <hawser/stomp/detail/send_headers.hpp>
 
 #include <hawser/stomp/detail/decimal.hpp>
+#include <hawser/stomp/detail/wrong_header.hpp>
 #include <hawser/stomp/fault.hpp>
 
 #include <fmt/format.h>
@@ -14,17 +15,12 @@
 namespace hawser::stomp::detail {
 namespace {
 
-std::unexpected<Error> wrong(BytesView name, BytesView value, const char* wanted) {
-  return std::unexpected(Error{ErrorKind::invalid_argument, 0, std::string(name),
-                               fmt::format("{} is not {}", quoted(value), wanted)});
-}
-
 /// Milliseconds that also fit as nanoseconds.
 Result<std::chrono::milliseconds> milliseconds(BytesView name, BytesView value) {
   constexpr auto most =
       static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 1'000'000;
   const auto number = parse_decimal(value);
-  if (!number || *number > most) return wrong(name, value, "a number of milliseconds");
+  if (!number || *number > most) return wrong_header(name, value, "a number of milliseconds");
   return std::chrono::milliseconds(*number);
 }
 
@@ -70,7 +66,7 @@ Result<Fate> take(BytesView name, BytesView value, SendHeaders& out) {
     case 8:
       if (name == "priority") {
         const auto number = parse_decimal(value);
-        if (!number) return wrong(name, value, "a number from 0 to 9");
+        if (!number) return wrong_header(name, value, "a number from 0 to 9");
         out.priority = static_cast<std::uint8_t>(std::min<std::uint64_t>(*number, 9));
       } else if (name == "reply-to") {
         out.reply_to = value;

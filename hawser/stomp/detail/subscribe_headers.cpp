@@ -2,17 +2,13 @@
 #include <hawser/stomp/detail/subscribe_headers.hpp>
 
 #include <hawser/stomp/detail/decimal.hpp>
+#include <hawser/stomp/detail/wrong_header.hpp>
 #include <hawser/stomp/fault.hpp>
 
 #include <fmt/format.h>
 
 namespace hawser::stomp::detail {
 namespace {
-
-std::unexpected<Error> wrong(BytesView name, BytesView value, const char* wanted) {
-  return std::unexpected(Error{ErrorKind::invalid_argument, 0, std::string(name),
-                               fmt::format("{} is not {}", quoted(value), wanted)});
-}
 
 bool is_true(const FrameView& frame, BytesView name) { return frame.first(name) == "true"; }
 
@@ -29,14 +25,14 @@ Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame, bool any
     } else if (*ack == "client-individual") {
       out.ack = AckMode::client_individual;
     } else if (!any_ack) {
-      return wrong("ack", *ack, "auto, client or client-individual");
+      return wrong_header("ack", *ack, "auto, client or client-individual");
     }
   }
   for (const BytesView name : {BytesView("prefetch-count"), BytesView("activemq.prefetchSize")}) {
     const auto value = frame.first(name);
     if (!value || out.prefetch) continue;
     const auto number = parse_decimal(*value);
-    if (!number) return wrong(name, *value, "a number of messages");
+    if (!number) return wrong_header(name, *value, "a number of messages");
     out.prefetch = *number;
   }
   for (const BytesView name :
@@ -44,7 +40,7 @@ Result<SubscribeHeaders> read_subscribe_headers(const FrameView& frame, bool any
         BytesView("activemq.subscriptionName")}) {
     if (out.durable_name) break;
     out.durable_name = frame.first(name);
-    if (out.durable_name && out.durable_name->empty()) return wrong(name, "", "a name");
+    if (out.durable_name && out.durable_name->empty()) return wrong_header(name, "", "a name");
   }
   out.durable_by_id =
       !out.durable_name && (is_true(frame, "durable") || is_true(frame, "persistent"));

@@ -4,14 +4,13 @@
 
 #include <hawser/base/bytes.hpp>
 #include <hawser/base/result.hpp>
+#include <hawser/stomp/ack_mode.hpp>
 #include <hawser/stomp/frame.hpp>
 
 #include <cstdint>
 #include <optional>
 
 namespace hawser::stomp::detail {
-
-enum class AckMode : std::uint8_t { automatic, client, client_individual };
 
 struct SubscribeHeaders {
   std::optional<BytesView> destination{};
