@@ -1,3 +1,4 @@
+// Medians and digits.
 #include <bench/load/figures.hpp>
 
 #include <fmt/format.h>

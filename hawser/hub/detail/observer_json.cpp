@@ -14,8 +14,6 @@
 namespace hawser::hub::detail {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::size_t listed_children = 200;
 constexpr unsigned depth_max = 16;
 constexpr Duration answer_limit = 500ms;

@@ -18,6 +18,8 @@ class System;
 
 namespace hawser::hub::detail {
 
+using Json = nlohmann::json;
+
 /// Schedulers, stalls, servers and buses.
 nlohmann::json figures_json(const Figures& figures);
 nlohmann::json server_json(const ServerStatus& status);

@@ -2,6 +2,7 @@
 #include <hawser/hub/detail/observer_orders.hpp>
 
 #include <hawser/base/log.hpp>
+#include <hawser/hub/detail/observer_json.hpp>
 #include <hawser/net/listener.hpp>
 #include <hawser/net/server_monitor.hpp>
 #include <hawser/process/self.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <hawser/hub/detail/busiest.hpp>
+#include <hawser/hub/detail/observer_json.hpp>
 #include <hawser/hub/observer.hpp>
 #include <hawser/net/connection_handler.hpp>
 #include <hawser/process/info.hpp>
@@ -17,8 +18,6 @@
 #include <string>
 
 namespace hawser::hub::detail {
-
-using Json = nlohmann::json;
 
 /// Bytes of a request.
 inline constexpr std::size_t request_limit = std::size_t{64} << 10;
