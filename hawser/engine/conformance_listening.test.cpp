@@ -1,4 +1,5 @@
 // Conformance: listening, refusals, Unix sockets, many connections, sockets that change hands.
+#include <hawser/base/sanitizer.hpp>
 #include <hawser/engine/testing/conformance.hpp>
 
 #include <sys/resource.h>
@@ -289,14 +290,7 @@ TEST_P(RealEngineConformance, ConnectToNobodysUnixPathFails) {
 // --------------------------------------------------------------------------
 
 TEST_P(RealEngineConformance, RunningOutOfDescriptorsPausesAcceptingUntilResumed) {
-#if defined(__SANITIZE_ADDRESS__)
-  constexpr bool sanitized = true;
-#elif defined(__has_feature)
-  constexpr bool sanitized = __has_feature(address_sanitizer);
-#else
-  constexpr bool sanitized = false;
-#endif
-  if (sanitized)
+  if (address_sanitizer)
     GTEST_SKIP()
         << "UBSan looks at objects' types through a pipe, and there are no descriptors for it";
   Acceptor acceptor;

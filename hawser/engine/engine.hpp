@@ -197,6 +197,9 @@ class Engine : public NativeSocket::Closer {
   /// Time of day, for timestamps that people and peers see. May jump.
   virtual std::chrono::system_clock::time_point wall_clock() noexcept = 0;
   Random& random() noexcept { return random_; }
+  /// 64 bits that nobody can guess, from the kernel; under `sim` from random(), so that a seed
+  /// replays. For names that are keys: see make_secret().
+  virtual std::uint64_t secret_bits() = 0;
 
   // ---- the loop --------------------------------------------------------------------------------
 

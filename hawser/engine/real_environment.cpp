@@ -3,6 +3,7 @@
 #include <hawser/base/check.hpp>
 #include <hawser/base/log.hpp>
 #include <hawser/engine/detail/blocking_pool.hpp>
+#include <hawser/engine/detail/kernel_random.hpp>
 #include <hawser/engine/environment.hpp>
 #include <hawser/engine/epoll/epoll_engine.hpp>
 #include <hawser/engine/uring/uring_engine.hpp>
@@ -10,7 +11,6 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,11 +38,8 @@ unsigned usable_cores() noexcept {
 }
 
 Result<std::uint64_t> random_seed() {
-  std::uint64_t seed = 0;
-  if (::getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {
-    return std::unexpected(system_error(errno, "start the engine", "getrandom"));
-  }
-  return seed;
+  if (const auto seed = detail::kernel_random()) return *seed;
+  return std::unexpected(system_error(errno, "start the engine", "getrandom"));
 }
 
 }  // namespace

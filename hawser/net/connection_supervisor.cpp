@@ -71,7 +71,7 @@ void ConnectionSupervisor::tell_monitor(Message message) const {
 }
 
 void ConnectionSupervisor::handle_cast(StartConnection message) {
-  if (draining_) return;  // socket and permit go with the message
+  if (drained_) return;  // socket and permit go with the message
   message.permit.pass_on();
   SpawnOptions spawn{.parent = self().pid(),
                      .mailbox = settings_.mailbox,
@@ -82,6 +82,8 @@ void ConnectionSupervisor::handle_cast(StartConnection message) {
   auto started = settings_.start(groups_.current(), std::move(message.socket), spawn);
   if (started) {
     this->started(*started);
+    // Accepted by another thread before it knew: heard like the other newcomers.
+    if (draining_) self().send_after(newcomers_grace, EndNewcomers{});
     return;
   }
   groups_.current()->counters().not_started.add();

@@ -11,6 +11,7 @@
 namespace hawser {
 namespace {
 
+using testing::Echo;
 using testing::Events;
 using testing::framed;
 using testing::NetWorld;
@@ -51,6 +52,37 @@ TEST(Server, Tcp_R_15_DrainSendsLastBytesAndCutsTheSlowAtTheDeadline) {
       << net.all_lines();
   net.run(61s);
   EXPECT_EQ(net.left(), before);
+}
+
+TEST(Server, ADrainHearsWhoeverHasOnlyJustCome) {
+  NetWorld net;
+  sim::Faults slow = sim::Faults::none();
+  slow.latency = 20ms;
+  const auto rule = net.world().impose("client", "server", slow);
+  const Address at = net.serve<Echo>({});
+  auto idle = net.connect(at);
+  auto newcomer = net.connect(at);
+  idle->send(framed("before"));
+  net.run(1s);
+  newcomer->send(framed("hello"));  // is under way while the drain begins
+  const auto report = server_drain(*net.system, "it", 10s);
+  ASSERT_TRUE(report.has_value()) << report.error().text();
+  net.run();
+  EXPECT_EQ(unframed(newcomer->received), Packets{"hello"});
+  EXPECT_EQ(unframed(idle->received), Packets{"before"});
+  EXPECT_GE(report->took, 20ms);
+  EXPECT_LE(report->took, 200ms) << "whoever says nothing does not hold it up";
+}
+
+TEST(Server, ADrainDoesNotWaitForThoseItKnows) {
+  NetWorld net;
+  const Address at = net.serve<Echo>({});
+  auto idle = net.connect(at);
+  idle->send(framed("before"));
+  net.run(1s);
+  const auto report = server_drain(*net.system, "it", 10s);
+  ASSERT_TRUE(report.has_value()) << report.error().text();
+  EXPECT_LE(report->took, 5ms);
 }
 
 /// Does not want to end.

@@ -1,23 +1,13 @@
 // The pool behind messages: blocks of a few sizes, kept on the thread that freed them.
 #include <hawser/process/message.hpp>
 
+#include <hawser/base/sanitizer.hpp>
+
 #include <array>
 #include <new>
 
 namespace hawser {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool pooling = false;  // a recycled block would hide a use after free
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool pooling = false;
-#else
-constexpr bool pooling = true;
-#endif
-#else
-constexpr bool pooling = true;
-#endif
 
 constexpr std::size_t block_step = 64;
 constexpr std::size_t classes = 8;              // up to 512 bytes; larger ones are rare and plain
@@ -42,7 +32,7 @@ class Pool {
 
   void* take(std::size_t size) {
     const std::size_t size_class = (size - 1) / block_step;
-    if (size_class >= classes || !pooling) return ::operator new(size);
+    if (size_class >= classes || !recycles_memory) return ::operator new(size);
     List& list = lists_[size_class];
     if (list.head == nullptr) return ::operator new((size_class + 1) * block_step);
     --list.count;
@@ -51,7 +41,7 @@ class Pool {
 
   void give(void* memory, std::size_t size) noexcept {
     const std::size_t size_class = (size - 1) / block_step;
-    if (!pooling || closed_ || size_class >= classes ||
+    if (!recycles_memory || closed_ || size_class >= classes ||
         lists_[size_class].count >= kept_per_class) {
       ::operator delete(memory);
       return;

@@ -1,6 +1,8 @@
 // Two short strings of blocks a thread and size; what is over goes to a depot that all share.
 #include <hawser/bus/detail/message_memory.hpp>
 
+#include <hawser/base/sanitizer.hpp>
+
 #include <array>
 #include <mutex>
 #include <new>
@@ -8,18 +10,6 @@
 
 namespace hawser::bus::detail {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool pooling = false;  // a recycled block would hide a use after free
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool pooling = false;
-#else
-constexpr bool pooling = true;
-#endif
-#else
-constexpr bool pooling = true;
-#endif
 
 constexpr std::size_t step = 64;
 constexpr std::size_t classes = 12;  // up to 768 bytes; larger ones are dear for other reasons
@@ -151,13 +141,13 @@ constexpr std::size_t class_of(std::size_t size) noexcept { return (size - 1) / 
 
 void* take_message_memory(std::size_t size) {
   const std::size_t size_class = class_of(size);
-  if (!pooling || size_class >= classes) return ::operator new(size);
+  if (!recycles_memory || size_class >= classes) return ::operator new(size);
   return cache.take(size_class);
 }
 
 void give_message_memory(void* memory, std::size_t size) noexcept {
   const std::size_t size_class = class_of(size);
-  if (!pooling || size_class >= classes) {
+  if (!recycles_memory || size_class >= classes) {
     ::operator delete(memory);
     return;
   }

@@ -3,6 +3,7 @@
 #include <hawser/base/check.hpp>
 #include <hawser/base/faults.hpp>
 #include <hawser/engine/detail/engine_core.hpp>
+#include <hawser/engine/detail/kernel_random.hpp>
 
 #include <malloc.h>
 
@@ -62,6 +63,12 @@ EngineCore::~EngineCore() = default;
 
 // ---- the loop
 // ------------------------------------------------------------------------------------
+
+std::uint64_t EngineCore::secret_bits() {
+  const auto bits = kernel_random();
+  check(bits.has_value(), "the kernel has chance");
+  return *bits;
+}
 
 void EngineCore::poll(Instant until) {
   check(!polling_, "Engine::poll called from inside a callback");

@@ -47,6 +47,7 @@ class EngineCore : public Engine {
   ~EngineCore() override;
 
   void poll(Instant until) final;
+  std::uint64_t secret_bits() override;
 
   Result<Listening> listen(const Address& address, const ListenOptions& options,
                            AcceptEvents& events) final;

@@ -3,6 +3,7 @@
 // data, read out of the file.
 #pragma once
 
+#include <hawser/base/sanitizer.hpp>
 #include <hawser/base/version.hpp>
 #include <hawser/engine/engine.hpp>
 #include <hawser/net/connection.hpp>
@@ -75,17 +76,8 @@ consteval std::array<char, 256> module_abi() {
 #if defined(_GLIBCXX_USE_CXX11_ABI) && !_GLIBCXX_USE_CXX11_ABI
   abi.add(" old strings");
 #endif
-#if defined(__SANITIZE_ADDRESS__)
-  abi.add(", asan");
-#elif defined(__SANITIZE_THREAD__)
-  abi.add(", tsan");
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-  abi.add(", asan");
-#elif __has_feature(thread_sanitizer)
-  abi.add(", tsan");
-#endif
-#endif
+  if constexpr (address_sanitizer) abi.add(", asan");
+  if constexpr (thread_sanitizer) abi.add(", tsan");
   abi.add(", layout");
   for (const std::size_t size :
        {sizeof(Process), sizeof(Connection), sizeof(Scheduler), sizeof(Engine), sizeof(Message),

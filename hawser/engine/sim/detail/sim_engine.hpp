@@ -27,6 +27,7 @@ class SimEngine final : public hawser::detail::EngineCore, public Watcher {
   ~SimEngine() override;
 
   EngineInfo info() const override;
+  std::uint64_t secret_bits() override { return random().next(); }
   Instant read_clock() noexcept override;
   std::chrono::system_clock::time_point wall_clock() noexcept override;
   void start() override;
