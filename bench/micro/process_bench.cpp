@@ -19,6 +19,7 @@ class ClockEngine final : public Engine {
  public:
   ClockEngine() : Engine(1) {}
   EngineInfo info() const override { return {"clock", "benchmark"}; }
+  std::uint64_t secret_bits() override { return random().next(); }
   Instant read_clock() noexcept override { return now(); }
   std::chrono::system_clock::time_point wall_clock() noexcept override { return {}; }
   void start() override {}
