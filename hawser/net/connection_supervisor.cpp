@@ -83,7 +83,7 @@ void ConnectionSupervisor::handle_cast(StartConnection message) {
   if (started) {
     this->started(*started);
     // Accepted by another thread before it knew: heard like the other newcomers.
-    if (draining_) self().send_after(newcomers_grace, EndNewcomers{});
+    if (draining_) self().send_after(newcomers_grace, EndNewcomer{*started});
     return;
   }
   groups_.current()->counters().not_started.add();
@@ -144,8 +144,8 @@ void ConnectionSupervisor::handle_info(Info& info) {
     if (!drained_) kill_the_rest();
   } else if (info.get<ContinueEnding>() != nullptr) {
     end_some();
-  } else if (info.get<EndNewcomers>() != nullptr) {
-    if (!drained_ && !ending_walk_) end_all(ending_reason_);
+  } else if (const auto* const newcomer = info.get<EndNewcomer>()) {
+    self().exit(newcomer->pid, ending_reason_);
   } else if (info.get<ContinueListing>() != nullptr) {
     if (listings_.empty()) return;
     if (!listings_.front().go_on(listed_per_turn)) {
@@ -170,7 +170,6 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
             return fmt::format("draining {} connections for at most {} s", there,
                                to_seconds(message.deadline));
           });
-    sparing_newcomers_ = true;
     end_all(std::move(message.reason));
     self().send_after(message.deadline, DrainDeadline{});
   }
@@ -188,7 +187,6 @@ void ConnectionSupervisor::kill_the_rest() {
             "drain deadline: killing {} connections, cutting {} off their last bytes", killed, cut);
       });
   tell_monitor(detail::DrainDeadlinePassed{killed, cut});
-  sparing_newcomers_ = false;
   end_all(Reason::killed());
   groups_.cut_lingering();
 }
@@ -201,22 +199,22 @@ void ConnectionSupervisor::end_all(Reason reason) {
 }
 
 void ConnectionSupervisor::end_some() {
-  for (std::size_t i = 0; i < ended_per_turn; ++i)
-    if (Connection* const next = ending_walk_->next()) {
-      if (sparing_newcomers_ && next->packets_in() == 0) {
-        spared_ = true;
-      } else {
-        self().exit(next->pid(), ending_reason_);
-      }
+  const bool killing = ending_reason_.kind() == Reason::Kind::killed;
+  for (std::size_t i = 0; i < ended_per_turn; ++i) {
+    Connection* const next = ending_walk_->next();
+    if (next == nullptr) break;
+    if (!killing && next->packets_in() == 0) {
+      self().send_after(newcomers_grace, EndNewcomer{next->pid()});
+    } else {
+      self().exit(next->pid(), ending_reason_);
     }
+  }
   if (ending_walk_->left() > 0) {
     self().send_after(1ms, ContinueEnding{});
   } else {
     ending_walk_.reset();
-    sparing_newcomers_ = false;
-    if (std::exchange(spared_, false)) self().send_after(newcomers_grace, EndNewcomers{});
     // Those who ended by themselves while the others were killed get no time any more either.
-    if (ending_reason_.kind() == Reason::Kind::killed) groups_.cut_lingering();
+    if (killing) groups_.cut_lingering();
   }
 }
 

@@ -68,7 +68,11 @@ class ConnectionSupervisor {
   struct DrainDeadline {};
   struct ContinueListing {};
   struct ContinueEnding {};
-  struct EndNewcomers {};
+  /// Each is asked once: the others have begun to end, and to ask again would tell their handlers
+  /// twice.
+  struct EndNewcomer {
+    Pid pid;
+  };
   void report_not_started(const Error& error);
   void started(Pid pid);
   void end_all(Reason reason);
@@ -88,8 +92,6 @@ class ConnectionSupervisor {
   std::list<detail::ConnectionListing> listings_;
   std::optional<detail::ConnectionWalk> ending_walk_;
   Reason ending_reason_;
-  bool sparing_newcomers_ = false;  // in the walk
-  bool spared_ = false;             // somebody, so that there will be another walk
   std::uint64_t named_ = 0;
   bool draining_ = false;
   bool drained_ = false;

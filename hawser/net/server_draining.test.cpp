@@ -174,6 +174,20 @@ TEST(Server, Tcp_R_15_EachStepOfADrainIsAnEvent) {
   EXPECT_EQ(net.left().processes, before.processes + 1) << "the watcher";
 }
 
+TEST(Server, ADrainTellsEachConnectionOnce) {
+  NetWorld net(1, 1);
+  const Address at = net.serve<Polite>({}, &net.events, Duration(2s));
+  auto known = net.connect(at);
+  auto silent = net.connect(at);
+  known->send(framed("before"));
+  net.run();
+  ASSERT_TRUE(server_drain(*net.system, "it", 10s).has_value());
+  net.run();
+  EXPECT_EQ(net.events.count("told: shutdown"), 2U);
+  EXPECT_EQ(unframed(known->received), (Packets{"before", "bye"}));
+  EXPECT_EQ(unframed(silent->received), Packets{"bye"});
+}
+
 TEST(Server, Tcp_R_15_E_02_AtTheDeadlineWhatIsLeftIsKilledAndCounted) {
   Events seen;
   NetWorld net;
