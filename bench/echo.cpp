@@ -208,8 +208,8 @@ class ScenarioRun {
     ServerOutcome& server = outcome_.servers[index];
     if (totals.packets == 0) return;
     server.packets_per_second = median_of(totals.rates);
-    const double user = std::chrono::duration<double>(totals.cpu.user).count();
-    const double system = std::chrono::duration<double>(totals.cpu.system).count();
+    const double user = to_seconds(totals.cpu.user);
+    const double system = to_seconds(totals.cpu.system);
     server.user_share = user + system > 0 ? user / (user + system) : 0;
     server.switches_per_packet =
         static_cast<double>(totals.cpu.switches) / static_cast<double>(totals.packets);

@@ -87,10 +87,9 @@ Result<std::vector<NoamOutcome>> run_noam(const NoamPlan& plan,
           outcome.error = fmt::format("{} {}", result.error().text(), running[which]->last_words());
           continue;
         }
-        const double cpu = std::chrono::duration<double>(result->server.total).count();
-        outcome.figures.push_back(
-            scenario == "beats" ? 100 * cpu / std::chrono::duration<double>(result->elapsed).count()
-                                : result->server_microseconds());
+        const double cpu = to_seconds(result->server.total);
+        outcome.figures.push_back(scenario == "beats" ? 100 * cpu / to_seconds(result->elapsed)
+                                                      : result->server_microseconds());
         outcome.per_second.push_back(result->packets_per_second());
       }
     }

@@ -130,8 +130,8 @@ std::string to_json(const EchoReport& report) {
                      {"cpus", report.machine.cpus},
                      {"load_average_at_start", report.machine.load_average}};
   json["settings"] = {{"rounds", plan.rounds},
-                      {"warmup_seconds", seconds(plan.warmup)},
-                      {"seconds", seconds(plan.duration)},
+                      {"warmup_seconds", to_seconds(plan.warmup)},
+                      {"seconds", to_seconds(plan.duration)},
                       {"payload_bytes", plan.payload},
                       {"prefix_bytes", 2},
                       {"server_cpu", plan.server_cpu},
@@ -165,7 +165,7 @@ std::string to_table(const EchoReport& report) {
   std::string out =
       fmt::format("{}, {}, {} CPUs; {}-byte payloads, {} rounds of {} s\n",
                   report.machine.processor, report.machine.kernel, report.machine.cpus,
-                  report.plan.payload, report.plan.rounds, seconds(report.plan.duration));
+                  report.plan.payload, report.plan.rounds, to_seconds(report.plan.duration));
   for (const std::string& note : report.notes) out += fmt::format("note: {}\n", note);
   for (const ScenarioOutcome& outcome : report.scenarios) {
     const Load load = outcome.scenario.load;

@@ -41,14 +41,15 @@ endif()
 
 # A header is parsed once for eight files instead of once for each: a third of the work. Names in
 # anonymous namespaces have to be unique within a target. Of an optimised build only tests and
-# programs: GCC inlines less in long files (the echo's own part cost a fifth more), and who links a
-# library wants small objects. The presets `debug` and `lint` compile each file alone, which finds
+# programs: who links a library wants small objects, and in the one comparison made the echo's own
+# part cost more. The presets `debug` and `lint` compile each file alone, which finds
 # one that forgets an include.
 if(HAWSER_UNITY)
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
   # It takes every file but the unit's own for a header.
-  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  set(unit "$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>")
+  add_compile_options($<${unit}:-Wno-subobject-linkage>)
 endif()
 
 # The standard's headers, and GoogleTest's for tests, parsed once instead of in each of hundreds of
@@ -84,8 +85,9 @@ endfunction()
 # hawser_layer(NAME DEPENDS layers... LIBRARIES outside-libraries...)
 # Builds hawser_NAME from every .cpp of the folder (and below) that is no test, and
 # hawser_NAME_tests from every .test.cpp; what tests of this layer and of those above share stands
-# in folders `testing` and is hawser_NAME_testing. (A .module.cpp is a shared object that tests load.) An outside library is private: users of the layer link it
-# but never see its headers. Name it in cmake/hawserConfig.cmake.in too, for installed users.
+# in folders `testing` and is hawser_NAME_testing. (A .module.cpp is a shared object that tests
+# load.) An outside library is private: users of the layer link it but never see its headers. Name it
+# in cmake/hawserConfig.cmake.in too, for installed users.
 function(hawser_layer name)
   cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -132,7 +134,8 @@ function(hawser_test target)
   add_executable(${target} ${arg_SOURCES})
   get_property(helpers GLOBAL PROPERTY HAWSER_TESTING_LIBRARIES)
   target_link_libraries(${target} PRIVATE ${helpers} ${arg_DEPENDS}
-                        $<BUILD_INTERFACE:hawser_warnings> GTest::gtest GTest::gmock GTest::gtest_main rapidcheck)
+                        $<BUILD_INTERFACE:hawser_warnings>
+                        GTest::gtest GTest::gmock GTest::gtest_main rapidcheck)
   target_compile_options(${target} PRIVATE ${HAWSER_TEST_FLAGS})
   hawser_use_pch(${target} tests)
   if(NOT HAWSER_TEST_SHARDS)

@@ -14,10 +14,6 @@ inline Instant now() noexcept {
   return Instant{std::chrono::seconds(at.tv_sec) + std::chrono::nanoseconds(at.tv_nsec)};
 }
 
-inline double seconds(Duration length) noexcept {
-  return std::chrono::duration<double>(length).count();
-}
-
 inline Duration from_seconds(double length) noexcept {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(length));
 }

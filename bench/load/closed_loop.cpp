@@ -16,12 +16,12 @@
 namespace hawser::bench {
 
 double LoadResult::packets_per_second() const noexcept {
-  const double length = seconds(elapsed);
+  const double length = to_seconds(elapsed);
   return length > 0 ? static_cast<double>(packets) / length : 0;
 }
 
 double LoadResult::server_microseconds() const noexcept {
-  return packets == 0 ? 0 : seconds(server.total) * 1e6 / static_cast<double>(packets);
+  return packets == 0 ? 0 : to_seconds(server.total) * 1e6 / static_cast<double>(packets);
 }
 
 namespace {

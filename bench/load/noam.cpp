@@ -220,7 +220,7 @@ class Beats final : private Lemmas {
   Result<LoadResult> run() {
     if (auto begun = begin(); !begun) return std::unexpected(begun.error());
     const std::string options =
-        fmt::format(R"(,{{"heartbeat":{},"heartbeat_ack":true}})", seconds(beat_));
+        fmt::format(R"(,{{"heartbeat":{},"heartbeat_ack":true}})", to_seconds(beat_));
     std::vector<std::string> frames;
     Instant due = now();
     const Duration gap = beat_ / static_cast<Duration::rep>(plan_.connections);

@@ -138,7 +138,7 @@ Result<void> ServerProcess::await_ready() {
     if (left <= Duration{0}) {
       return std::unexpected(
           Error{ErrorKind::timeout, 0, "start server",
-                fmt::format("no ready line within {} s{}", seconds(options_.start_limit),
+                fmt::format("no ready line within {} s{}", to_seconds(options_.start_limit),
                             after_semicolon(last_words()))});
     }
     pollfd waiting = {output_.get(), POLLIN, 0};

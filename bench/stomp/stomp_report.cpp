@@ -49,8 +49,8 @@ std::string stomp_json(const StompReport& report) {
   json["machine"] = report.machine;
   json["settings"] = {{"hub", plan.hub},
                       {"rounds", plan.rounds},
-                      {"warmup_seconds", seconds(plan.warmup)},
-                      {"seconds", seconds(plan.duration)},
+                      {"warmup_seconds", to_seconds(plan.warmup)},
+                      {"seconds", to_seconds(plan.duration)},
                       {"body_bytes", plan.body},
                       {"window", plan.window},
                       {"receipts_under_way", plan.receipts},
@@ -58,7 +58,7 @@ std::string stomp_json(const StompReport& report) {
                       {"topics", plan.topics},
                       {"subscriptions", plan.subscriptions},
                       {"idle_connections", plan.idle},
-                      {"heart_beat_seconds", seconds(plan.heart_beat)}};
+                      {"heart_beat_seconds", to_seconds(plan.heart_beat)}};
   json["scenarios"] = Json::array();
   for (const StompOutcome& outcome : report.outcomes) {
     Json scenario = {{"name", outcome.scenario.name},
@@ -97,7 +97,7 @@ std::string stomp_json(const StompReport& report) {
 std::string stomp_table(const StompReport& report) {
   std::string out =
       fmt::format("{}\n{} rounds of {} s, bodies of {} bytes, medians\n", report.machine,
-                  report.plan.rounds, seconds(report.plan.duration), report.plan.body);
+                  report.plan.rounds, to_seconds(report.plan.duration), report.plan.body);
   for (const StompOutcome& outcome : report.outcomes) {
     std::size_t width = 10;
     for (const StompRow& row : outcome.rows) width = std::max(width, row_name(row).size());

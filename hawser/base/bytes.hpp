@@ -67,6 +67,13 @@ class Payload {
   Block* block_ = nullptr;
 };
 
+/// Without the spaces and tabs at both ends.
+constexpr BytesView trimmed(BytesView text) noexcept {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == BytesView::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 /// The bytes of either, for code that takes both.
 inline BytesView view_of(BytesView bytes) noexcept { return bytes; }
 inline BytesView view_of(const Payload& payload) noexcept { return payload.view(); }

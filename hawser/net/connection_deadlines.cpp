@@ -9,7 +9,6 @@
 #include <algorithm>
 
 namespace hawser {
-namespace {}  // namespace
 
 void Connection::arm_deadline(Instant at) noexcept {
   if (!armed() || at < deadline()) scheduler().timers().arm(*this, at);

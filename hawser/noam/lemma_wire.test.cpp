@@ -29,8 +29,7 @@ TEST_F(NoamWire, Noam_row_registration_sequence_is_the_measured_one) {
         << "Noam_E_02: first in, first out";
   const Instant last = world.now();
   ASSERT_TRUE(until([&] { return door.wires[0]->frames().size() >= 7; }));
-  EXPECT_NEAR(std::chrono::duration<double>(world.now() - last).count(), 4.0, 0.1)
-      << "two heart-beats, 2 s apart";
+  EXPECT_NEAR(to_seconds(world.now() - last), 4.0, 0.1) << "two heart-beats, 2 s apart";
   EXPECT_TRUE(back->received.empty()) << "a lemma never writes on the host's connection";
 }
 
@@ -39,7 +38,7 @@ TEST_F(NoamWire, Noam_row_without_answers_the_host_is_lost_after_10_s) {
   const Instant from = world.now();
   const std::size_t marcos = udp.received.size();
   ASSERT_TRUE(until([&] { return back->over() && door.wires[0]->over(); }));
-  EXPECT_NEAR(std::chrono::duration<double>(world.now() - from).count(), 10.0, 0.2);
+  EXPECT_NEAR(to_seconds(world.now() - from), 10.0, 0.2);
   EXPECT_TRUE(until([&] { return udp.received.size() > marcos; }, 1s)) << "and sought again";
 }
 

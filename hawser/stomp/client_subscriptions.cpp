@@ -13,8 +13,6 @@ namespace hawser::stomp {
 
 using detail::Outcome;
 
-namespace {}  // namespace
-
 // ---- wanted
 // ---------------------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 // The little of MIME that STOMP needs: one parameter of one header.
 #include <hawser/stomp/content_type.hpp>
-#include <hawser/stomp/detail/trim.hpp>
 
 #include <algorithm>
 
@@ -23,7 +22,7 @@ BytesView next_part(BytesView& rest) noexcept {
   }
   const BytesView part = rest.substr(0, end);
   rest.remove_prefix(std::min(end + 1, rest.size()));
-  return detail::trim(part);
+  return trimmed(part);
 }
 
 bool is_text(BytesView media) noexcept { return same_word(media.substr(0, 5), "text/"); }
@@ -35,11 +34,10 @@ std::optional<BytesView> charset_of(BytesView type) noexcept {
   while (!rest.empty()) {
     const BytesView parameter = next_part(rest);
     const std::size_t equals = parameter.find('=');
-    if (equals == BytesView::npos ||
-        !same_word(detail::trim(parameter.substr(0, equals)), "charset")) {
+    if (equals == BytesView::npos || !same_word(trimmed(parameter.substr(0, equals)), "charset")) {
       continue;
     }
-    BytesView value = detail::trim(parameter.substr(equals + 1));
+    BytesView value = trimmed(parameter.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
       value = value.substr(1, value.size() - 2);
     }
@@ -51,7 +49,7 @@ std::optional<BytesView> charset_of(BytesView type) noexcept {
 
 Bytes with_charset(BytesView type, BytesView charset) {
   Bytes result(type);
-  if (is_text(detail::trim(type)) && same_word(charset, "utf-8")) return result;
+  if (is_text(trimmed(type)) && same_word(charset, "utf-8")) return result;
   result += ";charset=";
   result += charset;
   return result;

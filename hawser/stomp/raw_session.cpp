@@ -87,8 +87,7 @@ Instant RawSession::tick(Instant now) {
     const Instant deadline = started_ + options_->login_timeout;
     if (now < deadline) return deadline;
     finish(Reason::timeout(
-        fmt::format("login: no CONNECTED within {} s",
-                    std::chrono::duration<double>(options_->login_timeout).count())));
+        fmt::format("login: no CONNECTED within {} s", to_seconds(options_->login_timeout))));
     return Instant::never();
   }
   const Liveness::Look look = liveness_.look(now);

@@ -6,10 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace hawser::stomp {
-namespace {}  // namespace
 
 Instant BrokerSession::tick(Instant now) {
   if (state_ == State::ended) return Instant::never();

@@ -1,7 +1,6 @@
 // Version lists and their highest common entry.
 #include <hawser/stomp/version.hpp>
 
-#include <hawser/stomp/detail/trim.hpp>
 #include <hawser/stomp/fault.hpp>
 
 #include <fmt/format.h>
@@ -10,7 +9,6 @@ namespace hawser::stomp {
 
 namespace {
 constexpr Version versions[] = {Version::v1_0, Version::v1_1, Version::v1_2};
-
 }  // namespace
 
 BytesView to_string(Version version) noexcept {
@@ -56,8 +54,7 @@ VersionSet parse_accept_version(std::optional<BytesView> header) {
   BytesView rest = *header;
   for (;;) {
     const std::size_t comma = rest.find(',');
-    if (const auto version = find_version(detail::trim(rest.substr(0, comma))))
-      offered.add(*version);
+    if (const auto version = find_version(trimmed(rest.substr(0, comma)))) offered.add(*version);
     if (comma == BytesView::npos) return offered;
     rest.remove_prefix(comma + 1);
   }
@@ -74,7 +71,7 @@ Result<Version> negotiate(std::optional<BytesView> accept_version, VersionSet su
 }
 
 Result<Version> agreed_version(std::optional<BytesView> version, VersionSet offered) {
-  const auto agreed = version ? find_version(detail::trim(*version)) : Version::v1_0;
+  const auto agreed = version ? find_version(trimmed(*version)) : Version::v1_0;
   if (agreed && offered.contains(*agreed)) return *agreed;
   return std::unexpected(Error{
       ErrorKind::protocol_error, 0, "negotiate",

@@ -61,14 +61,14 @@ Result<void> EngineCore::transmit_sockets(Socket&, BytesView, std::span<const Na
 EngineCore::EngineCore(std::uint64_t seed) noexcept : Engine(seed) {}
 EngineCore::~EngineCore() = default;
 
-// ---- the loop
-// ------------------------------------------------------------------------------------
-
 std::uint64_t EngineCore::secret_bits() {
   const auto bits = kernel_random();
   check(bits.has_value(), "the kernel has chance");
   return *bits;
 }
+
+// ---- the loop
+// ------------------------------------------------------------------------------------
 
 void EngineCore::poll(Instant until) {
   check(!polling_, "Engine::poll called from inside a callback");

@@ -306,8 +306,9 @@ struct Watching {
   }
 };
 
+/// Events get what the server "it" tells from now on.
 inline void watch(NetWorld& net, Events& events) {
-  EXPECT_TRUE(
+  ASSERT_TRUE(
       net.system->spawn<Watching>({}, &events, server_monitor(*net.system, "it")).has_value());
   net.run();
 }

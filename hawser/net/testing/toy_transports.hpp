@@ -17,9 +17,9 @@
 
 namespace hawser::testing {
 
-/// Bytes as ToyCipher sends them (and back).
 /// With which a ToyCipher masks when it is told nothing else.
 constexpr char toy_key = 0x55;
+/// Bytes as ToyCipher sends them (and back).
 inline std::string masked(std::string_view bytes, char key) {
   std::string out(bytes);
   for (char& byte : out) byte = static_cast<char>(byte ^ key);

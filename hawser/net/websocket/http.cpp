@@ -1,6 +1,8 @@
 // Looking things up in a block of header fields.
 #include <hawser/net/websocket/http.hpp>
 
+#include <hawser/base/bytes.hpp>
+
 #include <algorithm>
 
 namespace hawser {
@@ -11,12 +13,6 @@ char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 
 bool same(std::string_view left, std::string_view right) noexcept {
   return std::ranges::equal(left, right, {}, lower, lower);
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
 /// Calls `visit(name, value)` for each field until it answers false.
