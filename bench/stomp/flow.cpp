@@ -104,7 +104,7 @@ class FlowRun {
       if (auto done = finish(consumer_); !done) return std::unexpected(done.error());
     }
     FlowResult result;
-    result.seconds = seconds(last.at - first.at);
+    result.seconds = to_seconds(last.at - first.at);
     result.messages = last.messages - first.messages;
     result.deliveries = last.deliveries - first.deliveries;
     result.broker = last.broker - first.broker;

@@ -23,7 +23,7 @@ Result<double> flush_rate(const std::string& folder, Duration length) {
       return std::unexpected(system_error(errno, "measure the disk", path));
     ++count;
   } while (now() - begun < length);
-  return static_cast<double>(count) / seconds(now() - begun);
+  return static_cast<double>(count) / to_seconds(now() - begun);
 }
 
 }  // namespace hawser::bench

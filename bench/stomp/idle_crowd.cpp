@@ -49,11 +49,11 @@ class Crowd {
     const std::uint64_t beats = beats_;
     const Instant from = now();
     if (auto passed = pass(plan_.length); !passed) return std::unexpected(passed.error());
-    const double length = seconds(now() - from);
+    const double length = to_seconds(now() - from);
     const auto after = cpu_usage(broker_.pid);
     if (!cpu || !after)
       return std::unexpected(Error{ErrorKind::closed, 0, "idle", "the broker has ended"});
-    result.share = seconds(after->total - cpu->total) / length;
+    result.share = to_seconds(after->total - cpu->total) / length;
     result.beats_per_second = static_cast<double>(beats_ - beats) / length;
     return result;
   }
@@ -74,7 +74,7 @@ class Crowd {
   /// Hearts that are due beat; what has come is read.
   Result<void> turn(int wait_ms) {
     // Each beats every 4/5 of what was promised, one after another.
-    const double due = seconds(now() - begun_) / (seconds(plan_.heart_beat) * 0.8) *
+    const double due = to_seconds(now() - begun_) / (to_seconds(plan_.heart_beat) * 0.8) *
                        static_cast<double>(peers_.size());
     std::uint64_t burst = 0;
     while (static_cast<double>(sent_) < due && burst++ < peers_.size()) {

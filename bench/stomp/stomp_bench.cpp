@@ -164,7 +164,7 @@ class StompRun {
     const double units = static_cast<double>(deliveries ? result->deliveries : result->messages);
     target.rates.push_back(units / result->seconds);
     target.cpu.push_back(deliveries ? result->per_delivery() : result->per_message());
-    target.client.push_back(seconds(result->producer + result->consumer) * 1e6 / units);
+    target.client.push_back(to_seconds(result->producer + result->consumer) * 1e6 / units);
     target.memory = std::max(target.memory, megabytes(result->memory_before, result->memory_most));
     tell(target, fmt::format("{:.0f}/s, {:.3f} us of the broker each", target.rates.back(),
                              target.cpu.back()));

@@ -327,6 +327,7 @@ class Connection : public Process,
   void receive(BytesView bytes);
   void receive_rest_of_packet(BytesView bytes);
   void deliver_packets(BytesView bytes, const Cut& cut, bool kept);
+  void deliver_message(BytesView packet);
   void leave_uncut(BytesView bytes, const Cut& cut, bool kept);
   Duration deliver_one(Packet packet);
   void deliver_kept();
@@ -346,6 +347,7 @@ class Connection : public Process,
   void divert_answer(Next& next);
   void send_rest() noexcept;
   Result<void> encode_one(const Next::Outgoing& outgoing, SendQueue& queue) const;
+  bool transmit_message(BytesView packet);
   SendQueue* open_queue();
   void queued(std::size_t before, SendQueue& queue, std::uint64_t packets);
   void settle_sent(std::size_t before, SendQueue& queue, std::uint64_t packets);

@@ -77,7 +77,7 @@ void SendAwaiter::await_suspend(std::coroutine_handle<> coroutine) {
   };
   if (until_ == Until::room) {
     if (connection_.batch_ != nullptr) connection_.batch_->settle();  // for bytes_out_
-    if (connection_.stack_ != nullptr) connection_.stack_->settle_wire();
+    if (connection_.stack_ != nullptr) connection_.stack_->settle();
     const std::uint64_t room = connection_.options().low_water;
     const std::uint64_t all = connection_.bytes_out_;
     connection_.add_receipt(all > room ? all - room : 0, std::move(done));

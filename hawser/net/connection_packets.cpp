@@ -149,6 +149,24 @@ void Connection::deliver_packets(BytesView bytes, const Cut& cut, bool kept) {
     hibernate();
 }
 
+/// A packet that needs no cutting: a transport has delivered it whole.
+void Connection::deliver_message(BytesView packet) {
+  const Duration timeout = deliver_one(Packet(packet));
+  ++packets_in_;
+  ++turn_packets_;
+  group_->counters().packets_in.add();
+  if (timeout != Duration::max() && !stopping()) Process::apply(hawser::keep().timeout(timeout));
+  if (hibernate_) [[unlikely]]
+    hibernate();
+  if (over()) return;
+  if (held_ != 0) [[unlikely]] {
+    if ((held_ & hold_transport) != 0) put_on_top({});
+    return;
+  }
+  if (turn_packets_ >= options().packets_per_turn) [[unlikely]]
+    hold_for_turn();
+}
+
 /// There is no whole packet in `bytes`, and `cut` says why.
 void Connection::leave_uncut(BytesView bytes, const Cut& cut, bool kept) {
   if (cut.kind == Cut::Kind::need_more) {

@@ -23,6 +23,12 @@ Error nothing_can_be_sent() {
 }
 Payload payload_of(BytesView bytes) { return Payload(bytes); }
 const Payload& payload_of(const Payload& payload) { return payload; }
+BytesView bytes_of(const Next::Outgoing& outgoing) {
+  if (const auto* text = std::get_if<std::string>(&outgoing)) return *text;
+  if (const auto* borrowed = std::get_if<BytesView>(&outgoing)) return *borrowed;
+  if (const auto* payload = std::get_if<Payload>(&outgoing)) return payload->view();
+  return {};
+}
 }  // namespace
 
 // ---- answers
@@ -104,6 +110,15 @@ Result<void> Connection::encode_one(const Next::Outgoing& outgoing, SendQueue& q
   return {};
 }
 
+/// One packet on the short way through transports that keep packets; false: by the queue.
+bool Connection::transmit_message(BytesView packet) {
+  const bool as_it_is = framing().is_whole() && packet.size() <= framing().maximum();
+  if (!as_it_is || !stack_->send_packet(packet)) return false;
+  ++packets_out_;
+  group_->counters().packets_out.add();
+  return true;
+}
+
 /// All packets of one answer, or none: an exception (which crashes the handler that made it) leaves
 /// the queue as it was.
 void Connection::transmit(Next& next) {
@@ -112,12 +127,15 @@ void Connection::transmit(Next& next) {
     divert_answer(next);
     return;
   }
-  if (batch_ != nullptr && next.only_outgoing() != nullptr) [[likely]] {
-    const Result<void> encoded = encode_one(*next.only_outgoing(), batch_->queue());
-    if (!encoded) [[unlikely]]
-      throw std::length_error(encoded.error().detail);
-    batch_->added(1);
-    return;
+  if (const Next::Outgoing* const only = next.only_outgoing(); only != nullptr) [[likely]] {
+    if (batch_ != nullptr) [[likely]] {
+      const Result<void> encoded = encode_one(*only, batch_->queue());
+      if (!encoded) [[unlikely]]
+        throw std::length_error(encoded.error().detail);
+      batch_->added(1);
+      return;
+    }
+    if (stack_ != nullptr && transmit_message(bytes_of(*only))) return;
   }
   SendQueue* queue = open_queue();
   if (queue == nullptr) return;  // the socket has failed, and the connection is about to be told
@@ -160,6 +178,12 @@ Result<void> Connection::transmit_one(const Bytes& packet, detail::WriteDone* do
 
 template <class Bytes>
 Result<void> Connection::append_one(const Bytes& packet, detail::WriteDone* done) {
+  if (stack_ != nullptr && batch_ == nullptr && done == nullptr &&
+      transmit_message(view_of(packet))) {
+    if (traced()) [[unlikely]]
+      trace_packet(TraceKind::packet_out, view_of(packet));
+    return {};
+  }
   SendQueue* queue = open_queue();
   if (queue == nullptr) return std::unexpected(nothing_can_be_sent());
   const std::size_t before = queue->size();
@@ -170,7 +194,7 @@ Result<void> Connection::append_one(const Bytes& packet, detail::WriteDone* done
   queued(before, *queue, 1);
   if (done != nullptr) {
     if (batch_ != nullptr) batch_->settle();  // so that bytes_out_ is up to date
-    if (stack_ != nullptr) stack_->settle_wire();
+    if (stack_ != nullptr) stack_->settle();
     add_receipt(bytes_out_, std::move(*done));
   }
   return {};

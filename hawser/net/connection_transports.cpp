@@ -43,8 +43,7 @@ void Connection::transport_delivered(BytesView bytes) {
   if (over()) return;
   if (!reads()) throw std::logic_error("a transport delivered bytes while it was held");
   if (framing().is_whole() && kept_.empty() && bytes.size() <= framing().maximum()) {
-    const Cut all = Cut::packet(0, bytes.size(), bytes.size());
-    as_callback("handle_packet", [&] { deliver_packets(bytes, all, false); });
+    as_callback("handle_packet", [&] { deliver_message(bytes); });
   } else if (!bytes.empty()) {
     receive(bytes);
   }

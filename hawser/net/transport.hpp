@@ -93,6 +93,10 @@ class Transport {
   virtual void received_end() = 0;
   /// Takes every byte of `plain` (consumes it empty) to below(). Only between ready() and finish().
   virtual void send(SendQueue& plain) = 0;
+  /// The short way of one packet, for a transport that keeps them: does what send() of just these
+  /// bytes would do and answers true. False: it cannot now, and nothing has happened; send() will
+  /// be called. Through a queue of its own a short packet would cost twice as much.
+  virtual bool send_packet(BytesView) { return false; }
   /// Says goodbye in the transport's own way (close_notify, a close frame that fits the reason).
   /// Last of all, also before ready(); then the socket is shut down or closed.
   virtual void finish(const Reason& reason) = 0;

@@ -352,6 +352,91 @@ TEST(Transport, PacketsPerTurnCountAcrossTheDeliveriesOfOneChunk) {
   EXPECT_EQ(rig.seen.all[11], "cast");
 }
 
+TEST(Transport, AnswersToOneChunkGoDownTogether) {
+  Rig rig;
+  rig.packet = [](Packet packet) { return send(packet); };
+  NetWorld net;
+  int sends = 0;
+  ServerOptions options = with({toy_cipher({.sends = &sends}), toy_packets(2)});
+  options.framing = whole();
+  const Address at = net.serve<Rigged>(std::move(options), &rig);
+  auto peer = net.connect(at);
+  const std::string three("\x01x\0\x03yes", 7);
+  peer->send("H" + masked(three, toy_key));
+  net.run(1s);
+  EXPECT_EQ(plain(peer->received), three);
+  EXPECT_EQ(sends, 1) << "a TLS record each would cost more than the answers";
+}
+
+TEST(Transport, AGoodbyeStandsBehindWhatTheSameChunkWasAnswered) {
+  Rig rig;
+  rig.packet = [](Packet packet) {
+    return packet == "bye" ? send("bye").then_stop(Reason::normal()) : send(packet);
+  };
+  NetWorld net;
+  ServerOptions options = with({toy_cipher({.goodbye = "!"}), toy_packets(2)});
+  options.framing = whole();
+  const Address at = net.serve<Rigged>(std::move(options), &rig);
+  auto peer = net.connect(at);
+  const std::string bytes =
+      "\x01x\x03"
+      "bye";
+  peer->send("H" + masked(bytes, toy_key));
+  net.run(1s);
+  EXPECT_EQ(peer->received, "H" + masked(bytes, toy_key) + "!");
+}
+
+TEST(Transport, AHalfCloseStandsBehindWhatTheSameChunkWasAnswered) {
+  Rig rig;
+  rig.packet = [](Packet packet) {
+    static_cast<void>(connection().send_packet(packet));
+    if (packet == "end") connection().end_sending();
+    return keep();
+  };
+  NetWorld net;
+  ServerOptions options = with({toy_cipher({.goodbye = "!"}), toy_packets(2)});
+  options.framing = whole();
+  const Address at = net.serve<Rigged>(std::move(options), &rig);
+  auto peer = net.connect(at);
+  const std::string bytes =
+      "\x01x\x03"
+      "end";
+  peer->send("H" + masked(bytes, toy_key));
+  net.run(1s);
+  EXPECT_EQ(peer->received, "H" + masked(bytes, toy_key) + "!");
+}
+
+TEST(Transport, PacketsOnTheShortAndTheLongWayStayInOrder) {
+  Rig rig;
+  int written = 0;
+  rig.packet = [&](Packet packet) -> Next {
+    if (packet == "w") {
+      connection().write_packet(Payload(BytesView("w")), [&](const Result<void>& done) {
+        EXPECT_TRUE(done.has_value());
+        ++written;
+      });
+      return keep();
+    }
+    if (packet == "many") return send("1").send("long").send("");
+    return send(packet);
+  };
+  NetWorld net;
+  ServerOptions options = with({toy_packets(2)});
+  options.framing = whole(100);
+  const Address at = net.serve<Rigged>(std::move(options), &rig);
+  auto peer = net.connect(at);
+  using namespace std::string_literals;
+  peer->send("\1a\6longer\1w\2bc\4many\0\1z"s);
+  net.run(1s);
+  EXPECT_EQ(peer->received, "\1a\6longer\1w\2bc\0011\4long\0\0\1z"s);
+  EXPECT_EQ(written, 1);
+  const auto info = server_connections(*net.system, "it")->front();
+  EXPECT_EQ(info.packets_out, 9U);
+  EXPECT_EQ(info.bytes_out, peer->received.size());
+  EXPECT_EQ(net.status().packets_out, 9U);
+  EXPECT_EQ(net.status().packets_in, 7U);
+}
+
 TEST(Transport, HighWaterWorksThroughOne) {
   Rig rig;
   rig.packet = [](Packet) { return send(std::string(20'000, 'y')); };

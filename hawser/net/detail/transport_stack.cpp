@@ -9,24 +9,28 @@
 namespace hawser::detail {
 
 namespace {
-constexpr std::size_t uncounted_at_most = 16384;
+constexpr std::size_t unsettled_at_most = 16384;
 }
 
-/// A call into a transport. Behind the outermost one the wire is counted, whether the transport has
-/// called flush() or not: what it appended is on its way in any case.
-class TransportStack::Entry {
+class TransportStack::Inside {
  public:
-  explicit Entry(TransportStack& stack) noexcept : stack_(stack) { ++stack_.depth_; }
-  Entry(const Entry&) = delete;
-  Entry& operator=(const Entry&) = delete;
-  ~Entry() {
-    if (stack_.depth_ == 1) stack_.settle_wire();
-    --stack_.depth_;
-  }
+  explicit Inside(TransportStack& stack) noexcept : depth_(stack.depth_) { ++depth_; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() { --depth_; }
 
  private:
-  TransportStack& stack_;
+  std::size_t& depth_;
 };
+
+/// A call into a transport. Behind the outermost one what it appended goes on its way, whether the
+/// transport has called flush() or not. After an exception finish() does that.
+template <class Body>
+void TransportStack::enter(const Body& body) {
+  const Inside inside(*this);
+  body();
+  if (depth_ == 1) settle();
+}
 
 class TransportStack::Layer final : public Transport::Link {
  public:
@@ -36,8 +40,7 @@ class TransportStack::Layer final : public Transport::Link {
   /// What is above has appended to `plain`: as soon as we are ready, it goes down.
   void push_down() {
     if (!is_ready || finished || plain.empty()) return;
-    const Entry entry(stack_);
-    transport->send(plain);
+    stack_.enter([this] { transport->send(plain); });
   }
 
   std::unique_ptr<Transport> transport;
@@ -73,10 +76,7 @@ class TransportStack::Layer final : public Transport::Link {
   Process& process() const override { return stack_.owner_.transport_process(); }
   void run(const char* callback, const std::function<void()>& body) override {
     if (stack_.retired_) return;
-    stack_.owner_.transport_callback(callback, [this, &body] {
-      const Entry entry(stack_);
-      body();
-    });
+    stack_.owner_.transport_callback(callback, [this, &body] { stack_.enter(body); });
   }
   void set_peer(const Address& peer) override { stack_.owner_.transport_peer(peer); }
   Address peer() const override { return std::as_const(stack_.owner_).transport_peer(); }
@@ -105,8 +105,7 @@ void TransportStack::start() {
 void TransportStack::start_layer(std::size_t level) {
   Layer& layer = *layers_[level];
   layer.started = true;
-  const Entry entry(*this);
-  layer.transport->start(layer);
+  enter([&layer] { layer.transport->start(layer); });
 }
 
 void TransportStack::ready_at(Layer& layer) {
@@ -128,18 +127,12 @@ bool TransportStack::ready() const noexcept { return layers_.empty() || layers_.
 // ------------------------------------------------------------------------------------------------
 
 void TransportStack::received(BytesView wire) {
-  {
-    const Entry entry(*this);
-    layers_.front()->transport->received(wire);
-  }
+  enter([&] { layers_.front()->transport->received(wire); });
   tidy();
 }
 
 void TransportStack::received_on_top(BytesView bytes) {
-  {
-    const Entry entry(*this);
-    layers_.back()->transport->received(bytes);
-  }
+  enter([&] { layers_.back()->transport->received(bytes); });
   tidy();
 }
 
@@ -154,8 +147,7 @@ void TransportStack::delivered_from(Layer& layer, BytesView bytes) {
 }
 
 void TransportStack::received_end() {
-  const Entry entry(*this);
-  layers_.front()->transport->received_end();
+  enter([this] { layers_.front()->transport->received_end(); });
 }
 
 void TransportStack::ended_at(Layer& layer) {
@@ -168,13 +160,12 @@ void TransportStack::ended_at(Layer& layer) {
 }
 
 void TransportStack::resume() {
-  {
-    const Entry entry(*this);
+  enter([this] {
     for (std::size_t level = layers_.size(); level-- > 0;) {
       if (owner_.transport_holding() || owner_.transport_stopping()) break;
       if (layers_[level]->is_ready) layers_[level]->transport->resume();
     }
-  }
+  });
   tidy();
 }
 
@@ -193,11 +184,18 @@ void TransportStack::flush() {
   Layer& top = *layers_.back();
   // Of a transport that keeps packets each flush is one, be it empty.
   if (top.is_ready && !top.finished && top.transport->keeps_packets()) {
-    const Entry entry(*this);
-    top.transport->send(top.plain);
+    enter([&top] { top.transport->send(top.plain); });
   } else {
     top.push_down();
   }
+}
+
+bool TransportStack::send_packet(BytesView packet) {
+  Layer& top = *layers_.back();
+  if (!top.is_ready || top.finished || !top.plain.empty()) return false;
+  bool sent = false;
+  enter([&] { sent = top.transport->send_packet(packet); });
+  return sent;
 }
 
 SendQueue* TransportStack::below(Layer& layer) {
@@ -213,17 +211,25 @@ SendQueue* TransportStack::below(Layer& layer) {
   return wire;
 }
 
+/// Within a call it goes on at the end, all of it together: one TLS record for many short messages,
+/// one look at the wire. But before it is much: limits are to be heeded.
 void TransportStack::flush_below(Layer& layer) {
   if (layer.level > 0) {
-    layers_[layer.level - 1]->push_down();
+    Layer& lower = *layers_[layer.level - 1];
+    if (depth_ == 0 || lower.plain.size() >= unsettled_at_most) lower.push_down();
     return;
   }
-  // Within a call it is counted at the end, but before it is much: limits are to be heeded.
-  if (depth_ != 0 && wire_ != nullptr && wire_->size() - wire_before_ < uncounted_at_most) return;
-  settle_wire();
+  if (depth_ != 0 && wire_ != nullptr && wire_->size() - wire_before_ < unsettled_at_most) return;
+  count_wire();
 }
 
-void TransportStack::settle_wire() {
+void TransportStack::settle() {
+  const Inside inside(*this);
+  for (std::size_t level = layers_.size(); level-- > 1;) layers_[level - 1]->push_down();
+  count_wire();
+}
+
+void TransportStack::count_wire() {
   const SendQueue* const wire = std::exchange(wire_, nullptr);
   if (wire != nullptr && wire->size() > wire_before_) owner_.wire_grown(wire_before_, wire->size());
 }
@@ -242,12 +248,12 @@ std::size_t TransportStack::staged() const noexcept {
 // ------------------------------------------------------------------------------------------
 
 void TransportStack::finish(const Reason& reason) {
-  settle_wire();  // perhaps nothing more may be sent: ask anew
+  settle();  // also the wire: perhaps nothing more may be sent, ask anew
   for (std::size_t level = layers_.size(); level-- > 0;) {
     Layer& layer = *layers_[level];
     if (!layer.started || std::exchange(layer.finished, true)) continue;
-    const Entry entry(*this);
-    layer.transport->finish(reason);
+    enter([&] { layer.transport->finish(reason); });
+    settle();  // before what is below says goodbye
   }
 }
 

@@ -64,6 +64,8 @@ class TransportStack {
   /// allow. With keeps_packets(), flush() comes after each packet, and only when ready().
   SendQueue& staging() noexcept;
   void flush();
+  /// The same for one packet that needs no frame, without the staging. False: take the long way.
+  bool send_packet(BytesView packet);
   /// The top transport sends each packet by itself.
   bool keeps_packets() const noexcept;
   /// Bytes that were given to us and are not yet on the wire.
@@ -71,9 +73,9 @@ class TransportStack {
   /// Bytes received that wait for the end of a hold.
   std::size_t kept() const noexcept;
 
-  /// The owner is told what the wire has grown by until now, and not only when the call that runs
-  /// is over.
-  void settle_wire();
+  /// What was flushed goes down to the wire now, and the owner is told what that has grown by, and
+  /// not only when the call that runs is over.
+  void settle();
 
   /// Each transport, the top one first, says goodbye.
   void finish(const Reason& reason);
@@ -89,13 +91,16 @@ class TransportStack {
 
  private:
   class Layer;
-  class Entry;
+  class Inside;
+  template <class Body>
+  void enter(const Body& body);
   void start_layer(std::size_t level);
   void ready_at(Layer& layer);
   void delivered_from(Layer& layer, BytesView bytes);
   void ended_at(Layer& layer);
   SendQueue* below(Layer& layer);
   void flush_below(Layer& layer);
+  void count_wire();
   /// Takes out what has done its work, once no frame of it is on the stack.
   void tidy();
 

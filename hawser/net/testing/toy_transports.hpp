@@ -34,6 +34,7 @@ class ToyCipher final : public Transport {
     std::size_t piece = 0;        ///< delivers at most so many bytes at once; 0: all there are
     std::string goodbye{};        ///< sent as it is at the end
     char throws_at = '\0';        ///< this plain byte (not 0) makes it throw
+    int* sends = nullptr;         ///< counts the calls of send()
     bool flushes = true;          ///< false: forgets to
     bool says_nothing = false;    ///< never begins its handshake
     bool ready_twice = false;     ///< breaks the rules…
@@ -76,6 +77,7 @@ class ToyCipher final : public Transport {
     ready_ ? link_->deliver_end() : link_->fail(Reason::protocol_error("toy: ended too early"));
   }
   void send(SendQueue& plain) override {
+    if (options_.sends != nullptr) ++*options_.sends;
     std::array<iovec, 8> vectors{};
     std::string all;
     while (!plain.empty()) {
@@ -115,9 +117,11 @@ inline TransportMaker toy_cipher(ToyCipher::Options options = {}) {
   return [options] { return std::make_unique<ToyCipher>(options); };
 }
 
-/// One byte of length before each packet; keeps packets, empty ones too.
+/// One byte of length before each packet; keeps packets, empty ones too. Those of up to `at_once`
+/// bytes it takes on the short way.
 class ToyPackets final : public Transport {
  public:
+  explicit ToyPackets(std::size_t at_once) noexcept : at_once_(at_once) {}
   void start(Link& link) override {
     link_ = &link;
     link.ready();
@@ -149,6 +153,15 @@ class ToyPackets final : public Transport {
     }
     link_->flush();
   }
+  bool send_packet(BytesView packet) override {
+    SendQueue* below = link_->below();
+    if (below == nullptr || packet.size() > at_once_) return false;
+    const char size = static_cast<char>(packet.size());
+    below->append(BytesView(&size, 1));
+    below->append(packet);
+    link_->flush();
+    return true;
+  }
   void finish(const Reason&) override {}
   bool keeps_packets() const noexcept override { return true; }
   std::size_t kept() const noexcept override { return whole() ? kept_.size() : 0; }
@@ -158,12 +171,13 @@ class ToyPackets final : public Transport {
   bool whole() const noexcept {
     return !kept_.empty() && kept_.size() > static_cast<unsigned char>(kept_[0]);
   }
+  std::size_t at_once_;
   Link* link_ = nullptr;
   std::string kept_;
 };
 
-inline TransportMaker toy_packets() {
-  return [] { return std::make_unique<ToyPackets>(); };
+inline TransportMaker toy_packets(std::size_t at_once = 0) {
+  return [at_once] { return std::make_unique<ToyPackets>(at_once); };
 }
 
 /// Reads "address\n", makes it the peer, and has done its work.

@@ -69,6 +69,7 @@ class WebSocketTransport final : public Transport {
   void resume() override;
   void received_end() override;
   void send(SendQueue& plain) override;
+  bool send_packet(BytesView packet) override;
   void finish(const Reason& reason) override;
   bool keeps_packets() const noexcept override;
   std::size_t kept() const noexcept override {

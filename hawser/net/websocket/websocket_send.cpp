@@ -86,20 +86,26 @@ void WebSocketTransport::send(SendQueue& plain) {
     return;
   }
   if (plain.empty() && settings_->stream) return;
-  if (plain.size() <= FrameHead::longest_short && !deflate_.on && is_server()) {
-    SendQueue& below = *link_->below();
-    const FrameHead head{.opcode = outgoing_text_ ? text : binary, .length = plain.size()};
-    below.commit(FrameCodec::write_short(head, below.prepare(FrameHead::longest)));
-    below.splice(plain);
-    link_->flush();
-    return;
-  }
   ScratchLease scratch;
   if (!deflate_.on || !deflate_.compress || plain.size() < settings_->deflate.minimum_size ||
       !write_compressed(plain, *scratch)) {
     write_plain(plain, *scratch);
   }
   link_->flush();
+}
+
+bool WebSocketTransport::send_packet(BytesView packet) {
+  if (packet.size() > FrameHead::longest_short || !is_server() || deflate_.on) return false;
+  if (close_sent_ || over_ || opening_ != nullptr || settings_->stream) return false;
+  SendQueue* const below = link_->below();
+  if (below == nullptr) return false;
+  const FrameHead head{.opcode = outgoing_text_ ? text : binary, .length = packet.size()};
+  char* const room = below->prepare(FrameHead::shortest + packet.size());
+  const std::size_t at = FrameCodec::write_short(head, room);
+  if (!packet.empty()) std::memcpy(room + at, packet.data(), packet.size());
+  below->commit(at + packet.size());
+  link_->flush();
+  return true;
 }
 
 void WebSocketTransport::write_plain(SendQueue& plain, Scratch& scratch) {

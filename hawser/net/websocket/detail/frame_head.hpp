@@ -26,6 +26,7 @@ using MaskKey = std::array<std::uint8_t, 4>;
 
 struct FrameHead {
   static constexpr std::size_t longest = 14;
+  static constexpr std::size_t shortest = 2;
   /// A length that stands in the head's second byte.
   static constexpr std::size_t longest_short = 125;
   /// permessage-deflate's "this message is compressed", among the three reserved bits.
