@@ -134,6 +134,7 @@ class WebSocketTransport final : public Transport {
   Went read_control(BytesView& in);
   void handle_control(BytesView payload);
   void handle_close(BytesView payload);
+  bool read_short_message(BytesView& in);
   Went read_whole_message(BytesView& in, websocket::Scratch& scratch);
   Went read_plain(BytesView& in, websocket::Scratch& scratch);
   Went read_compressed(BytesView& in, websocket::Scratch& scratch);

@@ -17,11 +17,6 @@
 
 namespace hawser::websocket {
 
-namespace {
-constexpr unsigned final_bit = 0x80;
-constexpr unsigned mask_bit = 0x80;
-}  // namespace
-
 struct FrameCodec::Feed {
   const char* in = nullptr;  // what is left of the head being read
   std::size_t in_left = 0;
@@ -78,7 +73,7 @@ FrameCodec::Status FrameCodec::read(BytesView bytes, FrameHead& head) {
   if (head.masked) std::memcpy(head.key.data(), bytes.data() + key_at, head.key.size());
 
   const auto first = static_cast<unsigned char>(bytes[0]);
-  if (short_length <= FrameHead::longest_short && (first & final_bit) != 0) [[likely]] {
+  if (short_length <= FrameHead::longest_short && (first & FrameHead::final_bit) != 0) [[likely]] {
     head.fin = true;
     head.rsv = static_cast<std::uint8_t>(first >> 4U & 7U);
     head.opcode = first & 0xfU;
@@ -114,8 +109,9 @@ FrameCodec::Status FrameCodec::read(BytesView bytes, FrameHead& head) {
 }
 
 std::size_t FrameCodec::write_short(const FrameHead& head, char* out) noexcept {
-  out[0] = static_cast<char>(final_bit | static_cast<unsigned>(head.rsv) << 4U | head.opcode);
-  out[1] = static_cast<char>(head.length | (head.masked ? mask_bit : 0U));
+  out[0] =
+      static_cast<char>(FrameHead::final_bit | static_cast<unsigned>(head.rsv) << 4U | head.opcode);
+  out[1] = static_cast<char>(head.length | (head.masked ? FrameHead::mask_bit : 0U));
   if (!head.masked) return 2;
   std::memcpy(out + 2, head.key.data(), head.key.size());
   return 2 + head.key.size();

@@ -27,6 +27,8 @@ using MaskKey = std::array<std::uint8_t, 4>;
 struct FrameHead {
   static constexpr std::size_t longest = 14;
   static constexpr std::size_t shortest = 2;
+  static constexpr unsigned final_bit = 0x80;  ///< of the first byte
+  static constexpr unsigned mask_bit = 0x80;   ///< of the second
   /// A length that stands in the head's second byte.
   static constexpr std::size_t longest_short = 125;
   /// permessage-deflate's "this message is compressed", among the three reserved bits.
