@@ -45,4 +45,8 @@ HeartbeatPlan agree(const Heartbeat& ours, const Heartbeat& theirs) noexcept {
           one_way(theirs.can_send, ours.wants_receive)};
 }
 
+Duration beat_after(std::chrono::milliseconds every, double factor, Duration margin) noexcept {
+  return std::max(scaled(every, factor), every - margin);
+}
+
 }  // namespace hawser::stomp

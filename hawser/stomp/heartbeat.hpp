@@ -4,6 +4,7 @@
 
 #include <hawser/base/bytes.hpp>
 #include <hawser/base/result.hpp>
+#include <hawser/base/time.hpp>
 
 #include <chrono>
 #include <optional>
@@ -35,5 +36,12 @@ Result<Heartbeat> parse_heartbeat(std::optional<BytesView> header);
 
 /// Each direction: none if its sender cannot or its receiver does not want to, else the longer one.
 HeartbeatPlan agree(const Heartbeat& ours, const Heartbeat& theirs) noexcept;
+
+/// How long after the last octet written a heart-beat leaves: after the part `factor` of the agreed
+/// interval, or `margin` before its end, whichever is later. What makes a heart-beat late (a busy
+/// machine, segments that are lost and sent again) takes its seconds whatever the interval is; to
+/// beat twice in each of long ones, as a mere factor does, is a third of what ten thousand idle
+/// connections cost.
+Duration beat_after(std::chrono::milliseconds every, double factor, Duration margin) noexcept;
 
 }  // namespace hawser::stomp

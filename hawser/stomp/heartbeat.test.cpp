@@ -34,6 +34,14 @@ TEST(StompHeartbeat, each_direction_is_the_longer_of_two) {
   EXPECT_EQ(agree({4s, 1s}, {2s, 3s}), (HeartbeatPlan{4s, 2s}));
 }
 
+TEST(StompHeartbeat, leaves_at_half_of_a_short_interval_and_seconds_before_the_end_of_a_long_one) {
+  EXPECT_EQ(beat_after(100ms, 0.5, 3s), 50ms);
+  EXPECT_EQ(beat_after(5s, 0.5, 3s), 2500ms);
+  EXPECT_EQ(beat_after(10s, 0.5, 3s), 7s);
+  EXPECT_EQ(beat_after(60s, 0.5, 3s), 57s);
+  EXPECT_EQ(beat_after(60s, 0.5, 40s), 30s);
+}
+
 TEST(StompHeartbeat, none_if_one_side_says_0) {
   EXPECT_EQ(agree({0ms, 5s}, {2s, 3s}), (HeartbeatPlan{0ms, 5s}));
   EXPECT_EQ(agree({1s, 0ms}, {2s, 3s}), (HeartbeatPlan{3s, 0ms}));

@@ -43,7 +43,8 @@ Liveness::Look Liveness::look(Instant now) {
     look.next = suspect_ ? suspect_until_ : end;
   }
   if (plan_.send_every.count() > 0) {
-    const Duration interval = scaled(plan_.send_every, options_->send_factor);
+    const Duration interval =
+        beat_after(plan_.send_every, options_->send_factor, options_->send_margin);
     if (now >= written_ + interval) {
       look.beat = true;
       written_ = now;

@@ -42,7 +42,8 @@ Instant BrokerSession::tick(Instant now) {
     next = std::min(next, dead);
   }
   if (heartbeats_.send_every.count() > 0) {
-    const Duration interval = scaled(heartbeats_.send_every, options_->send_factor);
+    const Duration interval =
+        beat_after(heartbeats_.send_every, options_->send_factor, options_->send_margin);
     if (now >= last_written_ + interval) {
       *out_ += heartbeat_octet;
       last_written_ = now;
