@@ -111,10 +111,9 @@ class StompRun {
   /// tell more about the cores than about the hub.
   void start_both_hubs() {
     start_hub("--data :memory:");
-    // Somebody has chosen already.
-    if (plan_.hub.find("--schedulers") != std::string::npos) return;
-    start_hub("--data :memory: --schedulers 1", one_scheduler);
+    if (!schedulers_chosen()) start_hub("--data :memory: --schedulers 1", one_scheduler);
   }
+  bool schedulers_chosen() const { return plan_.hub.find("--schedulers") != std::string::npos; }
 
   /// Ours first, then those of the others that shall take part.
   std::vector<Broker> brokers(bool stomp_only) const {
@@ -190,6 +189,13 @@ class StompRun {
     return nullptr;
   }
 
+  /// Of our two, the one with the higher rate.
+  const StompRow* faster_row() const {
+    const StompRow* one = own_row("", one_scheduler);
+    const StompRow* own = own_row("");
+    return one != nullptr && (own == nullptr || one->rate() > own->rate()) ? one : own;
+  }
+
   void bar(std::string what, double measured, double bound, bool at_most, std::string note = {}) {
     report_.bars.push_back(
         {outcome_.scenario.name, std::move(what), measured, bound, at_most, std::move(note)});
@@ -204,10 +210,10 @@ class StompRun {
     });
     const StompRow* one = own_row("", one_scheduler);
     const StompRow* own = one == nullptr ? own_row("") : one;
-    if (own != nullptr) {
-      bar("messages a second, " + own->broker, own->rate(), 1'000'000, false);
-      bar("us of the hub a message, " + own->broker, own->cost(), 0.8, true);
-    }
+    if (own == nullptr) return;
+    const StompRow* fast = faster_row();
+    bar("messages a second, " + fast->broker, fast->rate(), 1'000'000, false);
+    bar("us of the hub a message, " + own->broker, own->cost(), 0.8, true);
   }
 
   void fan_out() {
@@ -215,23 +221,27 @@ class StompRun {
     rounds(brokers(false), Per::delivery, [this](const Broker& broker, const std::string& name) {
       return fan_out_flow(plan_, broker, name);
     });
-    const StompRow* one = own_row("", one_scheduler);
-    const StompRow* own = own_row("");
-    if (one != nullptr && (own == nullptr || one->rate() > own->rate())) own = one;
+    const StompRow* own = faster_row();
     if (own != nullptr) bar("deliveries a second, " + own->broker, own->rate(), 3'000'000, false);
   }
 
   void persistent(bool taken) {
     std::error_code ignored;
-    const std::string data = folder_ + "/data";
-    std::filesystem::remove_all(data, ignored);
-    std::filesystem::create_directories(data, ignored);
+    const auto start = [&](std::string_view words, const std::string& name, std::string_view at) {
+      const std::string data = fmt::format("{}/{}", folder_, at);
+      std::filesystem::remove_all(data, ignored);
+      std::filesystem::create_directories(data, ignored);
+      start_hub(fmt::format("--data \"{}\" --queue-messages 100000000 --queue-bytes 100GB {}", data,
+                            words),
+                name);
+    };
     std::vector<double> flushes;
     const auto flush = [&] {
       if (const auto rate = flush_rate(folder_, std::min<Duration>(plan_.duration, 300ms)))
         flushes.push_back(*rate);
     };
-    start_hub(fmt::format("--data \"{}\" --queue-messages 100000000 --queue-bytes 100GB", data));
+    start("", "hawser", "data");
+    if (!schedulers_chosen()) start("--schedulers 1", one_scheduler, "data-1");
     const auto all = brokers(true);
     for (unsigned round = 0; round < plan_.rounds; ++round)
       for (std::size_t i = 0; i < all.size(); ++i) {
@@ -247,7 +257,7 @@ class StompRun {
         fmt::format("the disk makes {:.0f} appends of 4 KiB a second safe one by one; times {} "
                     "under way: {:.0f}",
                     median_of(flushes), plan_.receipts, disk));
-    const StompRow* own = own_row("");
+    const StompRow* own = faster_row();
     if (own == nullptr) return;
     double bound = disk;
     std::string note = "the disk's flushes x batch";
@@ -256,7 +266,7 @@ class StompRun {
         bound = 20 * other.rate();
         note = "20 x RabbitMQ";
       }
-    bar("messages a second", own->rate(), bound, false, note);
+    bar("messages a second, " + own->broker, own->rate(), bound, false, note);
   }
 
   void routing() {

@@ -18,6 +18,7 @@
 namespace hawser::bus::detail {
 namespace {
 constexpr Duration retry_after = 1s;
+constexpr Duration change_cost = 5us;  // what a write takes for each change, whatever the disk
 constexpr Duration gather_least = 200us;  // below this, waiting costs more than another write
 constexpr Duration gather_most = 2ms;
 }  // namespace
@@ -69,9 +70,13 @@ void StoreWriter::work() {
 
 // Senders with a window of unconfirmed messages send again when they are confirmed. Were the next
 // write to begin at once, with what came during the last one, each would carry half of a window,
-// turn about, and the disk would flush twice for what fits into one.
+// turn about, and the disk would flush twice for what fits into one. Only the flush counts: with a
+// disk that is done at once, two halves are better, since senders and shards work on one while the
+// other is written.
 void StoreWriter::begin_gathering(std::size_t written) {
-  const Duration room = std::min((self().now() - write_began_) / 4, gather_most);
+  const Duration flush =
+      self().now() - write_began_ - change_cost * static_cast<Duration::rep>(written);
+  const Duration room = std::min(flush / 4, gather_most);
   if (room < gather_least) return;
   gather_for_ = written + waiting_changes();
   gather_until_ = self().now() + room;
