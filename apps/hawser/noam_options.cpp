@@ -63,17 +63,22 @@ void add_noam_options(OptionTable& table, NoamChoice& choice) {
   table.add("noam-policy", "suggested|strict|compatible", choice.policy,
             "who may come in and play: see docs/noam.md",
             [&choice](std::string_view text) -> std::string {
-              if (text == "suggested") {
-                choice.host.policy = {};
-              } else if (text == "strict") {
-                choice.host.policy = noam::HostPolicy::strict();
+              noam::HostPolicy policy;
+              if (text == "strict") {
+                policy = noam::HostPolicy::strict();
               } else if (text == "compatible") {
-                choice.host.policy = noam::HostPolicy::compatible();
-              } else {
+                policy = noam::HostPolicy::compatible();
+              } else if (text != "suggested") {
                 return fmt::format("'{}' is none of suggested|strict|compatible", text);
               }
+              policy.ascii = choice.host.policy.ascii;  // noam-text has its own say
+              choice.host.policy = policy;
               return {};
             });
+  table.add_choice("noam-text", choice.host.policy.ascii, {{"as-is", false}, {"ascii", true}},
+                   "how text beyond ASCII is passed on; ascii: escaped");
+  table.add_choice("noam-http-stop", choice.host.http_may_stop, {{"no", false}, {"yes", true}},
+                   "whether the operator's API may end the program");
   table.add_number("noam-lemmas", choice.host.lemmas, 1, 1'000'000, "registered at once");
   table.add_number("noam-queue-events", choice.host.ear_events, 1, 100'000'000,
                    "waiting for one slow lemma");
