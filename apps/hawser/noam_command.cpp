@@ -9,6 +9,7 @@
 #include <hawser/noam/lemma.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -182,6 +183,10 @@ class Script {
 };
 
 int run_lemma(noam::LemmaOptions options, SystemOptions system_options) {
+  if (const auto faults = options.faults(); !faults.empty()) {
+    print_failure("noam lemma", fmt::format("{}", fmt::join(faults, "; ")));
+    return wrong_usage;
+  }
   hold_signals();
   System system(system_options);
   Script script(system, options);
@@ -238,30 +243,31 @@ void add_lemma(CLI::App& noam, const Chosen& chosen) {
       ->type_name("TOPIC");
   command->add_option("--speak", options->speaks, "topics that we say we play; any may be spoken")
       ->type_name("TOPIC");
-  const auto place = [command](const std::string& name, const std::string& help,
-                               const std::function<void(Address)>& put) {
-    command
-        ->add_option_function<std::vector<std::string>>(
-            name,
-            [name, put](const std::vector<std::string>& texts) {
-              for (const std::string& text : texts) {
-                auto address = Address::parse(text);
-                if (!address || address->is_unix() || address->port() == 0)
-                  throw CLI::ValidationError(name, "'" + text + "' is no ADDRESS:PORT");
-                put(*std::move(address));
-              }
-            },
-            help)
-        ->type_name("ADDRESS")
-        ->allow_extra_args(false);
+  const auto read_address = [](const std::string& name, const std::string& text) {
+    auto address = Address::parse(text);
+    if (!address || address->is_unix() || address->port() == 0)
+      throw CLI::ValidationError(name, "'" + text + "' is no ADDRESS:PORT");
+    return *std::move(address);
   };
-  place("--discover", "ask this host too, and nobody by broadcast; may be repeated",
-        [options](Address address) {
-          options->discover.push_back(std::move(address));
-          options->broadcast = false;
-        });
-  place("--host", "no discovery: register there",
-        [options](Address address) { options->host = std::move(address); });
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--discover",
+          [options, read_address](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts)
+              options->discover.push_back(read_address("--discover", text));
+            options->broadcast = false;
+          },
+          "ask this host, and nobody by broadcast; may be repeated")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
+  command
+      ->add_option_function<std::string>(
+          "--host",
+          [options, read_address](const std::string& text) {
+            options->host = read_address("--host", text);
+          },
+          "no discovery: register there")
+      ->type_name("ADDRESS");
   table->add_choice(
       "transport", options->transport,
       {{"tcp", noam::LemmaTransport::tcp}, {"websocket", noam::LemmaTransport::websocket}},

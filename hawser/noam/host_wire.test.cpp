@@ -443,6 +443,18 @@ TEST_F(NoamHost, WithoutARoomItIsOff) {
   EXPECT_TRUE(udp.received.empty());
 }
 
+TEST_F(NoamHost, ASecondHostOnOnePortIsToldAndTakesNoLemmasAway) {
+  start();
+  const auto second = stage.system().start(noam::host("second", room("den")));
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().text().find("7733"), std::string::npos) << second.error().text();
+  HostOptions beside = room("den");
+  beside.tcp = "0.0.0.0:7734";
+  beside.websocket.reset();
+  EXPECT_TRUE(stage.system().start(noam::host("beside", beside)))
+      << "where marcos are heard there is room for several";
+}
+
 TEST_F(NoamHost, WrongOptionsAreAllNamed) {
   HostOptions options = room(std::string(200, 'x'));
   options.tick = 0s;

@@ -324,6 +324,9 @@ TEST(Noam_Lemma, WhatCouldNeverBeSaidToAHostIsAFaultAtOnce) {
     EXPECT_NE(faults(options).find(what), std::string::npos) << faults(options);
   options = guest_of("lab");
   options.guest = "g";
+  options.discover = {Address::parse("[::1]:1030").value()};
+  EXPECT_NE(faults(options).find("discover: an IPv4 address"), std::string::npos);
+  options.discover.clear();
   options.hears.assign(1'000, std::string(1'000, 't'));
   EXPECT_NE(faults(options).find("hears, speaks: the registration"), std::string::npos);
 }

@@ -79,6 +79,11 @@ std::vector<std::string> LemmaOptions::faults() const {
   }
   fault(!host && !broadcast && discover.empty(),
         "discover: with broadcast off and no host, there is nobody to ask");
+  fault(std::ranges::any_of(discover,
+                            [](const Address& each) {
+                              return each.family() != Address::Family::ipv4 || each.port() == 0;
+                            }),
+        "discover: an IPv4 address and a port, as all of Noam's discovery");
   fault(broadcast && !host && discovery_port == 0, "discovery_port: 1 to 65535");
   fault(marco_period < 10ms, "marco_period: at least 10ms");
   fault(connect_timeout <= Duration::zero(), "connect_timeout: longer than zero");
