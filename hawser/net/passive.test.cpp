@@ -370,10 +370,7 @@ TEST(Passive, Tcp_E_55_SuspendedItNeitherReceivesNorTimesOut) {
   });
   auto peer = net.connect(at);
   net.run();
-  const auto suspend = [&](bool on) {
-    ASSERT_TRUE(net.system->run_on(
-        0, [&](Scheduler& scheduler) { scheduler.find(pid)->set_suspended(on); }));
-  };
+  const auto suspend = [&](bool on) { net.suspend(pid, on); };
   suspend(true);
   peer->send(framed("a"));
   net.run(9s);

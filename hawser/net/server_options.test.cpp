@@ -73,6 +73,7 @@ TEST(Server, Tcp_EB_08_R_25_AWrongValueOfEachFieldIsNamed) {
          options.spread = AcceptSpread::per_scheduler;
        }},
       {"drain_deadline:", [](auto& options) { options.drain_deadline = -1s; }},
+      {"newcomers_grace:", [](auto& options) { options.newcomers_grace = -1ms; }},
       {"listen_retry:", [](auto& options) { options.listen_retry = -1s; }},
       {"backlog:", [](auto& options) { options.backlog = 0; }},
       {"unix_mode:", [](auto& options) { options.unix_mode = 01000; }},
