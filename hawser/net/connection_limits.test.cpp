@@ -70,7 +70,7 @@ TEST(Connection, Tcp_E_38_R_13_ConnectingAndSayingNothingHitsTheIdleTimeout) {
   auto talks = net.connect(at);
   for (int i = 0; i < 7; ++i) {
     net.run(10s);
-    talks->send(framed("echo x"));
+    talks->send(framed(i < 6 ? "echo x" : "heard, and not answered"));
     // A message of this program is no traffic.
     const auto connections = server_connections(*net.system, "it");
     ASSERT_TRUE(connections.has_value());

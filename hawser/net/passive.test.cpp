@@ -109,6 +109,11 @@ TEST(Passive, Tcp_E_38_EB_01_AfterATimeOutThePacketStillComes) {
   auto peer = net.connect(at);
   net.run(2s);
   EXPECT_EQ(events.all, Packets{"timeout"});
+  peer->send(framed("whole"));  // nobody waits for it just now
+  net.run(1s);
+  EXPECT_EQ(events.count("whole"), 0U);
+  net.run(4s);
+  EXPECT_EQ(events.count("whole"), 1U) << "the next receive has it";
   peer->send(
       framed("while it slept").substr(0, 5));  // half of it: the next time-out cuts it in two
   net.run(5s);

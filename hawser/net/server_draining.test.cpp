@@ -332,6 +332,21 @@ TEST(Server, Tcp_R_15_E_02_AtTheDeadlineWhatIsLeftIsKilledAndCounted) {
   for (const auto& each : peers) EXPECT_TRUE(each->over());
 }
 
+TEST(Server, Tcp_EB_08_ADrainWithoutADeadlineHasTheServersOwn) {
+  NetWorld net;
+  ServerOptions options;
+  options.drain_deadline = 3s;
+  const Address at = net.serve<Stubborn>(std::move(options));
+  auto peer = net.connect(at);
+  net.run();
+  const auto drained =
+      net.system->call(server_monitor(*net.system, "it"), DrainServer(), Duration(1h));
+  ASSERT_TRUE(drained.has_value());
+  EXPECT_EQ(drained->killed, 1U);
+  EXPECT_GE(drained->took, 3s);
+  EXPECT_LE(drained->took, 3100ms);
+}
+
 TEST(Server, Tcp_E_02_TheReasonOfAStopReachesTheHandlers) {
   NetWorld net;
   const Address at = net.serve<Scripted>({}, &net.events);

@@ -71,7 +71,7 @@ TEST(Server, Tcp_E_05_R_16_SuspendedWithTheSocketClosedClientsAreRefusedAndThePo
 TEST(Server, Tcp_R_16_WhoeverTookThePortMeanwhileIsNamedAndItIsTriedAgain) {
   NetWorld net;
   ServerOptions options;
-  options.listen_retry = 2s;
+  options.listen_retry = 5s;
   const Address at = net.serve<Echo>(std::move(options));
   ASSERT_TRUE(suspend_server(*net.system, "it", SuspendMode::close_socket).has_value());
   ASSERT_TRUE(net.system->start(server<Echo>("thief", {.listen = at})).has_value());
@@ -80,10 +80,12 @@ TEST(Server, Tcp_R_16_WhoeverTookThePortMeanwhileIsNamedAndItIsTriedAgain) {
   EXPECT_EQ(resumed.error().kind, ErrorKind::already_exists);
   EXPECT_NE(resumed.error().text().find(at.text()), std::string::npos) << resumed.error().text();
   EXPECT_EQ(net.status().not_accepting_because, "the address is taken");
-  net.run(9s);
+  net.run(6s);
   EXPECT_EQ(net.status().not_accepting_because, "the address is taken");
   ASSERT_TRUE(net.system->stop_child("thief").has_value());
   net.run(2s);
+  EXPECT_EQ(net.status().not_accepting_because, "the address is taken") << "not looked at so soon";
+  net.run(3s);
   EXPECT_TRUE(net.status().accepting);
   auto peer = net.connect(at);
   peer->send(framed("x"));
@@ -207,6 +209,8 @@ TEST(Server, Tcp_E_04_E_06_R_20_EachAcceptorTellsItsState) {
     accepted += acceptor.accepted;
   }
   EXPECT_EQ(accepted, 60U);
+  EXPECT_EQ(status.accepted, 60U);
+  EXPECT_EQ(status.started, 60U);
   // One of them alone: the others go on, and each says so.
   ASSERT_TRUE(
       net.system->call(Ref<Listener>(net.system->whereis("it/listener/2")), SuspendListener{})
