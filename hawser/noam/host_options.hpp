@@ -103,7 +103,7 @@ struct HostOptions {
   /// Connections to the operator's API at once; more wait to be accepted.
   std::size_t operators = 256;
   /// Messages of one lemma that wait for the room; meanwhile its connection is not read.
-  std::uint32_t intake = 64;
+  std::uint32_t intake = 256;
   /// Events towards one lemma that wait for its connection, or because it reads slowly.
   std::size_t ear_events = 10'000;
   std::size_t ear_bytes = std::size_t{16} << 20;

@@ -67,8 +67,11 @@ Result<void> RoomProcess::open_discovery() {
   return {};
 }
 
-Room::Now RoomProcess::now() const {
-  return {self().now(), self().process().scheduler().engine().wall_clock()};
+/// The wall clock is read once a turn, as ours is: for each event it would be dear.
+Room::Now RoomProcess::now() {
+  if (const Instant ours = self().now(); ours != now_.clock)
+    now_ = {ours, self().process().scheduler().engine().wall_clock()};
+  return now_;
 }
 
 // ---- in

@@ -109,7 +109,7 @@ class RoomProcess final : private Room::Port {
   void fetch_guests(const PeerHost& peer) override;
   void log(std::string text) override;
 
-  Room::Now now() const;
+  Room::Now now();
   Result<void> open_discovery();
   void begin_fetches();
 
@@ -123,6 +123,7 @@ class RoomProcess final : private Room::Port {
   std::shared_ptr<ConnectionGroup> fetches_;  // the same
   std::set<std::string> to_fetch_;            // rooms of other hosts
   std::set<std::string> fetching_;
+  Room::Now now_{};  // of this turn
 };
 
 }  // namespace hawser::noam::detail
