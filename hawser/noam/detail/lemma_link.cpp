@@ -24,7 +24,7 @@ struct WriteFrame {
 };
 
 /// Told to a connection when the handler has had all that came over it.
-struct ReadOn {
+struct TakeMore {
   std::uint32_t frames = 0;
 };
 
@@ -36,7 +36,7 @@ class OutConnection {
   void init() { link_.cast(LemmaLink::Up{self().pid()}); }
   void handle_packet(Packet packet) { link_.cast(LemmaLink::Frame{self().pid(), Bytes(packet)}); }
   void handle_passive() { link_.cast(LemmaLink::Waits{self().pid()}); }
-  void handle_cast(const ReadOn& message) { connection().activate(message.frames); }
+  void handle_cast(const TakeMore& message) { connection().activate(message.frames); }
   void handle_cast(const WriteFrame& message) {
     (void)connection().send_packet(message.frame);
     written_ += message.frame.size();
@@ -66,7 +66,7 @@ class InConnection {
   }
   void handle_packet(Packet packet) { link_.cast(LemmaLink::Frame{self().pid(), Bytes(packet)}); }
   void handle_passive() { link_.cast(LemmaLink::Waits{self().pid()}); }
-  void handle_cast(const ReadOn& message) { connection().activate(message.frames); }
+  void handle_cast(const TakeMore& message) { connection().activate(message.frames); }
 
  private:
   Link link_;
@@ -105,7 +105,7 @@ template <class Connection>
 class ThroughLemma final : public Message {
  public:
   ThroughLemma(Pid connection, std::uint32_t frames) : connection_(connection), frames_(frames) {}
-  void deliver(Process&) override { Ref<Connection>(connection_).cast(ReadOn{frames_}); }
+  void deliver(Process&) override { Ref<Connection>(connection_).cast(TakeMore{frames_}); }
   std::string_view describe() const noexcept override { return "read on"; }
   bool is_refusable() const noexcept override { return false; }
 
