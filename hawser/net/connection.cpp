@@ -384,8 +384,8 @@ void Connection::close_socket(const Reason& reason) noexcept {
   Engine& engine = scheduler().engine();
   const Instant deadline = scheduler().now() + options().flush_deadline;
   const bool at_once = failed_ || reason.kind() == Reason::Kind::killed;
-  if (at_once || reset_)
-    group_->lose(pid(), peer().value_or(Address{}), unsent(), LogLevel::debug, reason.text());
+  if (const std::size_t lost = at_once || reset_ ? unsent() : 0; lost != 0)
+    group_->lose(pid(), peer().value_or(Address{}), lost, LogLevel::debug, reason.text());
   if (at_once) {
     engine.close_now(socket_);
   } else if (reset_) {
