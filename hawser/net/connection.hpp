@@ -332,6 +332,7 @@ class Connection : public Process,
   void deliver_message(BytesView packet);
   void leave_uncut(BytesView bytes, const Cut& cut, bool kept);
   Duration deliver_one(Packet packet);
+  Duration deliver_counted(Packet packet);
   void deliver_kept();
   void keep(BytesView bytes, bool kept);
   void drop_kept() noexcept;

@@ -187,6 +187,11 @@ Duration Connection::deliver_one(Packet packet) {
     delivering_ = false;
     return timeout;
   }
+  return deliver_counted(packet);
+}
+
+/// The same for a connection that has asked for so many packets, or is passive.
+Duration Connection::deliver_counted(Packet packet) {
   check(credit_ != 0, "a passive connection cuts no packets");
   --credit_;
   Duration timeout = Duration::max();

@@ -43,7 +43,7 @@ Duration Connection::take_answer(Next&& next) {
   if (next.hibernates()) [[unlikely]]
     hibernate_ = true;
   if (next.stops()) [[unlikely]] {
-    stop(next.take_reason());
+    stop(next.reason());
     return Duration::max();
   }
   return next.timeout_after().value_or(Duration::max());
@@ -126,9 +126,11 @@ void Connection::transmit(Next& next) {
   }
   if (const Next::Outgoing* const only = next.only_outgoing(); only != nullptr) [[likely]] {
     if (batch_ != nullptr) [[likely]] {
-      const Result<void> encoded = encode_one(*only, batch_->queue());
-      if (!encoded) [[unlikely]]
-        throw std::length_error(encoded.error().detail);
+      if (!framing().put(bytes_of(*only), batch_->queue())) {
+        const Result<void> encoded = encode_one(*only, batch_->queue());
+        if (!encoded) [[unlikely]]
+          throw std::length_error(encoded.error().detail);
+      }
       batch_->added(1);
       return;
     }

@@ -106,15 +106,21 @@ class Framing {
   /// Appends the payload with its frame. A payload that the framing cannot carry (over the limit,
   /// an LF within a line) is an error before one byte is queued.
   Result<void> encode(BytesView payload, SendQueue& queue) const {
-    if (kind_ == Kind::length && payload.size() <= maximum_ &&
-        payload.size() < SendQueue::reference_threshold) [[likely]] {
-      char* room = queue.prepare(width_ + payload.size());
-      write_length(room, payload.size());
-      if (!payload.empty()) std::memcpy(room + width_, payload.data(), payload.size());
-      queue.commit(width_ + payload.size());
+    if (put(payload, queue)) [[likely]]
       return {};
-    }
     return encode_other(payload, queue);
+  }
+  /// The short way for a short packet. False, with nothing changed, when this framing or packet has
+  /// none: encode() tells.
+  bool put(BytesView payload, SendQueue& queue) const {
+    if (kind_ != Kind::length || payload.size() > maximum_ ||
+        payload.size() >= SendQueue::reference_threshold)
+      return false;
+    char* room = queue.prepare(width_ + payload.size());
+    write_length(room, payload.size());
+    if (!payload.empty()) std::memcpy(room + width_, payload.data(), payload.size());
+    queue.commit(width_ + payload.size());
+    return true;
   }
   /// The same; a long payload is sent from where it lies.
   Result<void> encode(const Payload& payload, SendQueue& queue) const;
@@ -154,7 +160,19 @@ class Framing {
   Framing(Kind kind, unsigned width, std::size_t maximum) noexcept
       : kind_(kind), width_(static_cast<std::uint8_t>(width)), maximum_(maximum) {}
 
+  // Octet by octet, a loop over the prefix costs more than the rest of a small packet's cut; two
+  // octets, as Erlang's {packet, 2}, are the most frequent.
   std::uint64_t read_length(const char* at) const noexcept {
+    if (width_ == 2 && order_ == ByteOrder::big) [[likely]] {
+      std::uint16_t value = 0;
+      std::memcpy(&value, at, 2);
+      return __builtin_bswap16(value);
+    }
+    if (width_ == 4 && order_ == ByteOrder::big) {
+      std::uint32_t value = 0;
+      std::memcpy(&value, at, 4);
+      return __builtin_bswap32(value);
+    }
     std::uint64_t value = 0;
     if (order_ == ByteOrder::big) {
       for (unsigned i = 0; i < width_; ++i) value = value << 8U | static_cast<unsigned char>(at[i]);
@@ -164,6 +182,16 @@ class Framing {
     return value;
   }
   void write_length(char* at, std::uint64_t value) const noexcept {
+    if (width_ == 2 && order_ == ByteOrder::big) [[likely]] {
+      const std::uint16_t turned = __builtin_bswap16(static_cast<std::uint16_t>(value));
+      std::memcpy(at, &turned, 2);
+      return;
+    }
+    if (width_ == 4 && order_ == ByteOrder::big) {
+      const std::uint32_t turned = __builtin_bswap32(static_cast<std::uint32_t>(value));
+      std::memcpy(at, &turned, 4);
+      return;
+    }
     for (unsigned i = 0; i < width_; ++i) {
       const unsigned place = order_ == ByteOrder::big ? width_ - 1 - i : i;
       at[place] = static_cast<char>(value >> (8U * i));

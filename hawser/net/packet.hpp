@@ -18,6 +18,6 @@ struct Packet : std::string_view {
 
 /// Sends the packet just received back, without a copy of its own. Only as the answer of
 /// handle_packet.
-inline Next send(Packet packet) { return Next{}.send_borrowed(packet); }
+inline Next send(Packet packet) { return send_borrowed(BytesView(packet)); }
 
 }  // namespace hawser

@@ -6,6 +6,7 @@
 #include <hawser/base/time.hpp>
 #include <hawser/process/reason.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,7 +46,7 @@ class [[nodiscard]] Next {
   /// Ends the process once everything before it is sent (or the flush deadline has passed).
   Next&& then_stop(Reason reason = Reason::normal()) && {
     stop_ = true;
-    reason_ = std::move(reason);
+    if (rest_ != nullptr || reason != Reason::normal()) rest().reason = std::move(reason);
     return std::move(*this);
   }
 
@@ -64,15 +65,14 @@ class [[nodiscard]] Next {
 
   bool stops() const noexcept { return stop_; }
   bool hibernates() const noexcept { return hibernate_; }
-  const Reason& reason() const noexcept { return reason_; }
-  Reason take_reason() noexcept { return std::move(reason_); }
+  Reason reason() const noexcept { return rest_ == nullptr ? Reason::normal() : rest_->reason; }
   std::optional<Duration> timeout_after() const noexcept {
     return timeout_ == Duration::max() ? std::nullopt : std::optional(timeout_);
   }
   bool sends() const noexcept { return first_.index() != 0; }
   /// The only packet, when there is just one.
   const Outgoing* only_outgoing() const noexcept {
-    return sends() && more_.empty() ? &first_ : nullptr;
+    return sends() && (rest_ == nullptr || rest_->more.empty()) ? &first_ : nullptr;
   }
 
   /// Calls `use(Outgoing&)` for each packet, in order.
@@ -80,7 +80,8 @@ class [[nodiscard]] Next {
   void for_each_outgoing(Use&& use) {
     if (!sends()) return;
     use(first_);
-    for (auto& outgoing : more_) use(outgoing);
+    if (rest_ == nullptr) return;
+    for (auto& outgoing : rest_->more) use(outgoing);
   }
 
  private:
@@ -88,25 +89,39 @@ class [[nodiscard]] Next {
   friend Next send(std::string&& bytes);
   friend Next send(const char* text);
   friend Next send(Payload payload);
+  friend Next send_borrowed(BytesView bytes);
   // The most frequent answer is made in place: to move one costs as much as to make it.
   explicit Next(std::string&& bytes) : first_(std::move(bytes)) {}
   explicit Next(Payload&& payload) : first_(std::move(payload)) {}
+  explicit Next(BytesView borrowed) noexcept : first_(borrowed) {}
 
   template <class Bytes>
   void add(Bytes bytes) {
     if (first_.index() == 0) {
       first_.emplace<Bytes>(std::move(bytes));
     } else {
-      more_.emplace_back(std::in_place_type<Bytes>, std::move(bytes));
+      rest().more.emplace_back(std::in_place_type<Bytes>, std::move(bytes));
     }
   }
 
+  /// What few answers have lies apart: the others are small, and done with at once. (Not inline:
+  /// what ends it would fill the way of those that have none.)
+  struct Rest {
+    Rest() noexcept;
+    ~Rest();
+    std::vector<Outgoing> more;
+    Reason reason;
+  };
+  Rest& rest() {
+    if (rest_ == nullptr) rest_ = std::make_unique<Rest>();
+    return *rest_;
+  }
+
   Outgoing first_;
-  std::vector<Outgoing> more_;
   Duration timeout_ = Duration::max();
   bool stop_ = false;
   bool hibernate_ = false;
-  Reason reason_;
+  std::unique_ptr<Rest> rest_;
 };
 
 /// Nothing to do: wait for what comes next.
@@ -120,5 +135,7 @@ inline Next send(BytesView bytes) { return Next(std::string(bytes)); }
 inline Next send(std::string&& bytes) { return Next(std::move(bytes)); }
 inline Next send(const char* text) { return Next(std::string(text)); }
 inline Next send(Payload payload) { return Next(std::move(payload)); }
+/// The same for bytes that stay valid until the callback's result has been carried out.
+inline Next send_borrowed(BytesView bytes) { return Next(bytes); }
 
 }  // namespace hawser

@@ -126,7 +126,7 @@ void Process::apply(Next&& next) {
                     handler_type().name));
   }
   if (next.stops()) {
-    stop(next.take_reason());
+    stop(next.reason());
     return;
   }
   if (const auto length = next.timeout_after()) set_idle_timeout(*length);
