@@ -85,7 +85,7 @@ class StallWatch {
              std::shared_ptr<StallRecord> record = std::make_shared<StallRecord>());
 
   /// How often look() wants to be called for each scheduler.
-  Duration interval() const noexcept { return limit_ / 4; }
+  Duration interval() const noexcept { return limit_ / 2; }
   void look(Instant now, std::size_t scheduler, const SchedulerPulse& pulse, Telemetry& telemetry);
 
  private:
