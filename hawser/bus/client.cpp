@@ -107,6 +107,7 @@ Sender Client::sender(const Destination& to) {
   if (number == s.slots.size()) s.slots.emplace_back();
   State::Slot& slot = s.slots[number];
   if (slot.attached) {
+    gathered_ = true;
     // What was gathered under this number leaves before the number means something else.
     if (slot.used == s.shards[slot.shard].number) flush_shard(slot.shard);
     if (slot.shard != s.home(to)) s.shards[slot.shard].batch.attaches.push_back({number, true, {}});
@@ -121,7 +122,7 @@ Sender Client::sender(const Destination& to) {
   return {number, slot.generation};
 }
 
-bool Client::publish(Sender to, MessagePtr message, std::uint64_t token) {
+bool Client::publish(Sender to, MessagePtr& message, std::uint64_t token) {
   State& s = *state_;
   if (to.slot >= s.slots.size()) return false;
   State::Slot& slot = s.slots[to.slot];
@@ -140,11 +141,12 @@ bool Client::publish(Sender to, MessagePtr message, std::uint64_t token) {
   slot.used = shard.number;
   shard.bytes += message->size();
   shard.batch.publishes.push_back({to.slot, std::move(message), token});
+  gathered_ = true;
   return true;
 }
 
 void Client::publish(const Destination& to, MessagePtr message, std::uint64_t token) {
-  publish(sender(to), std::move(message), token);
+  publish(sender(to), message, token);
 }
 
 // ---- queues and subscriptions
@@ -203,6 +205,7 @@ void Client::settle(const Settlement& settlement, std::uint64_t token) {
     }
   }
   settlements.push_back({settlement, token});
+  gathered_ = true;
 }
 
 template <class Request>
@@ -328,6 +331,7 @@ void Client::flush_shard(std::uint32_t index) {
 }
 
 void Client::flush() {
+  if (!std::exchange(gathered_, false)) return;
   for (std::uint32_t index = 0; index < state_->shards.size(); ++index) flush_shard(index);
 }
 

@@ -75,8 +75,9 @@ class Client {
   /// Confirmed once the message is where it is sent to: in the topic's subscribers' hands or
   /// limits, in the queue, and on disk if it is persistent and the queue durable. Refused when the
   /// queue is full, or too many destinations exist (overloaded). A topic without subscribers drops.
-  /// False when the sender has made room for others: ask for it again.
-  bool publish(Sender to, MessagePtr message, std::uint64_t token = 0);
+  /// False when the sender has made room for others: ask for it again. The message, which it takes
+  /// otherwise, is left alone then.
+  bool publish(Sender to, MessagePtr& message, std::uint64_t token = 0);
   void publish(const Destination& to, MessagePtr message, std::uint64_t token = 0);
 
   /// The bus has enough of this process for now: a shard lags behind, or a queue with overflow
@@ -137,6 +138,7 @@ class Client {
 
   std::unique_ptr<State> state_;
   std::uint32_t pauses_ = 0;
+  bool gathered_ = false;  // something for flush(): most callbacks have nothing
 };
 
 }  // namespace hawser::bus

@@ -155,8 +155,12 @@ class Message {
   const Payload& add_rendition(std::uint32_t number, Payload bytes) const;
   static void destroy(const Message* message) noexcept;
 
+  // First what a queue looks at, which reads no text: one line of the cache.
   mutable std::atomic<std::uint32_t> references_{1};
   std::uint32_t allocated_ = 0;
+  std::int64_t expires_ = 0;
+  Payload shared_;
+  std::uint32_t body_ = 0;              // size of the body when it lies here
   std::uint32_t head_ = 0;              // size of the head, which begins the text
   std::uint32_t lines_ = 0;             // where the sender's own lines begin
   std::uint32_t lines_size_ = 0;        // and their size
@@ -168,16 +172,13 @@ class Message {
   std::uint32_t content_type_ = 0;
   std::uint32_t group_at_ = 0;
   std::uint32_t group_ = 0;
-  std::uint32_t body_ = 0;  // size of the body when it lies here
   Encoding encoding_ = Encoding::opaque;
   std::uint8_t priority_ = default_priority;
   Retain retain_ = Retain::none;
   bool persistent_ : 1 = false;
   bool escapes_ : 1 = false;
   bool carriage_return_ : 1 = false;
-  std::int64_t expires_ = 0;
   std::int64_t deliver_at_ = 0;
-  Payload shared_;
   mutable std::atomic<const Rendition*> renditions_{nullptr};
 };
 

@@ -250,8 +250,8 @@ void BrokerConnection::told_error(std::string_view message) {
 
 bus::Sender BrokerConnection::sender(const bus::Destination& to) { return client_->sender(to); }
 
-bool BrokerConnection::publish(bus::Sender to, bus::MessagePtr message, std::uint64_t token) {
-  return client_->publish(to, std::move(message), token);
+bool BrokerConnection::publish(bus::Sender to, bus::MessagePtr& message, std::uint64_t token) {
+  return client_->publish(to, message, token);
 }
 
 void BrokerConnection::declare_temporary(const bus::Destination& queue) {

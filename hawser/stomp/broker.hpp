@@ -79,7 +79,7 @@ class BrokerConnection final : private BrokerSession::Port, private bus::ClientE
   std::string secret() override;
   void told_error(std::string_view message) override;
   bus::Sender sender(const bus::Destination& to) override;
-  bool publish(bus::Sender to, bus::MessagePtr message, std::uint64_t token) override;
+  bool publish(bus::Sender to, bus::MessagePtr& message, std::uint64_t token) override;
   void declare_temporary(const bus::Destination& queue) override;
   void remove(const bus::Destination& queue, std::uint64_t token) override;
   void subscribe(std::uint64_t number, bus::Subscription subscription,

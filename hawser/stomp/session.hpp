@@ -75,7 +75,7 @@ class BrokerSession {
 
     // As bus::Client has them.
     virtual bus::Sender sender(const bus::Destination& to) = 0;
-    virtual bool publish(bus::Sender to, bus::MessagePtr message, std::uint64_t token) = 0;
+    virtual bool publish(bus::Sender to, bus::MessagePtr& message, std::uint64_t token) = 0;
     virtual void declare_temporary(const bus::Destination& queue) = 0;
     virtual void remove(const bus::Destination& queue, std::uint64_t token) = 0;
     virtual void subscribe(std::uint64_t number, bus::Subscription subscription,

@@ -80,7 +80,7 @@ void BrokerSession::send(const FrameView& frame) {
   const std::uint64_t token = owe(receipt);
   if (!port_->publish(target->sender, message, token)) [[unlikely]] {
     target->sender = port_->sender(target->to);
-    port_->publish(target->sender, std::move(message), token);
+    port_->publish(target->sender, message, token);
   }
 }
 

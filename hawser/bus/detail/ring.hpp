@@ -34,7 +34,7 @@ class Ring {
   T pop_front() noexcept {
     T value = std::exchange(slots_[head_], T{});
     head_ = (head_ + 1) & mask_;
-    if (--size_ == 0 && capacity_ > kept) clear();
+    if (--size_ == 0) emptied();
     return value;
   }
   /// Before the element that is now at `place`; moves the shorter side.
@@ -67,6 +67,12 @@ class Ring {
 
  private:
   static constexpr std::size_t kept = 1024;  // an empty one does not keep more than this
+  /// It begins at its first slot again, which the cache still has: walked round and round, a large
+  /// block is always cold.
+  void emptied() noexcept {
+    head_ = 0;
+    if (capacity_ > kept) clear();
+  }
   void grow() {
     const std::size_t capacity = capacity_ == 0 ? 8 : capacity_ * 2;
     auto slots = std::make_unique<T[]>(capacity);

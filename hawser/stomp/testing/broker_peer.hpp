@@ -111,7 +111,7 @@ class BrokerPeer : public BrokerSession::Port {
     senders.push_back(to);
     return {static_cast<std::uint32_t>(senders.size() - 1), generation};
   }
-  bool publish(bus::Sender to, bus::MessagePtr message, std::uint64_t token) override {
+  bool publish(bus::Sender to, bus::MessagePtr& message, std::uint64_t token) override {
     if (to.generation != generation) return false;
     published.push_back({senders.at(to.slot), std::move(message), token});
     return true;
