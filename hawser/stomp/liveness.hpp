@@ -14,9 +14,9 @@ namespace hawser::stomp {
 
 struct LivenessOptions {
   /// Heart-beats leave after this part of the agreed interval since the last octet written, or so
-  /// long before its end, whichever is later: after 0.5 s of 1, after 7 s of 10.
+  /// long before its end, whichever is later: after 0.5 s of 1, after 8 s of 10.
   double send_factor = 0.5;
-  Duration send_margin = 3s;
+  Duration send_margin = 2s;
   /// The other side is dead after so many silent intervals and this much more (S-16). Who looks
   /// once an interval whether he has written since, as ActiveMQ does, is silent for two of them.
   double receive_factor = 2.0;

@@ -25,9 +25,9 @@ TEST(StompClock, heart_beats_leave_in_time_and_a_silent_peer_is_dead) {
   peer.log_in("1.2", {"heart-beat:1000,1000"});
   // The broker offers 10 s both ways, so that is what holds.
   const Instant begin = peer.now;
-  EXPECT_EQ(peer.session.tick(begin), begin + 7s);
+  EXPECT_EQ(peer.session.tick(begin), begin + 8s);
   EXPECT_TRUE(peer.out.empty());
-  EXPECT_EQ(peer.session.tick(begin + 7s), begin + 14s);
+  EXPECT_EQ(peer.session.tick(begin + 8s), begin + 16s);
   EXPECT_EQ(peer.take(), "\n");
   peer.now = begin + 12s;
   peer.feed("\n");  // any octet proves life (P-28)

@@ -44,9 +44,9 @@ struct SessionOptions {
   /// What the broker offers as `heart-beat`.
   Heartbeat heartbeat{std::chrono::milliseconds(10'000), std::chrono::milliseconds(10'000)};
   /// Heart-beats leave after this part of the agreed interval since the last octet written, or so
-  /// long before its end, whichever is later: after 0.5 s of 1, after 7 s of 10.
+  /// long before its end, whichever is later: after 0.5 s of 1, after 8 s of 10.
   double send_factor = 0.5;
-  Duration send_margin = 3s;
+  Duration send_margin = 2s;
   /// A peer is dead after this many agreed intervals without an octet, plus the grace.
   double receive_factor = 2.0;
   Duration receive_grace = 500ms;
