@@ -86,6 +86,9 @@ void Shard::settle_touched() {
     Queue& queue = *place.queue;
     queue.dispatch(now_);
     if (!place.blocked.empty() && queue.has_room()) unblock(place.blocked);
+    if (queue.stored_id != 0 && queue.next_sequence() + sequences_ahead / 2 > queue.stored_next)
+        [[unlikely]]
+      keep_sequence(place);
     if (queue.idle()) {
       note_idle(place);
     } else {
@@ -387,7 +390,8 @@ void Shard::handle_cast(Subscribe subscribe) {
     Subscriber& added = *subscriber;
     ++subscriptions_;
     from.subscriptions.emplace(subscribe.number, std::move(subscriber));
-    if (added.wish.to.kind == Destination::Kind::topic) send_retained(added);
+    if (added.wish.to.kind == Destination::Kind::topic && added.wish.from == 0)
+      send_retained(added);
   }
   end_turn();
 }

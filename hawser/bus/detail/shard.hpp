@@ -232,6 +232,10 @@ class Shard final : public QueueHost {
   }
   void define(Place& place);
   void undefine(Queue& queue);
+  /// The store learns in time how far its sequences have come: as many are still to come until it
+  /// must know more.
+  static constexpr std::uint64_t sequences_ahead = 1ULL << 20;
+  void keep_sequence(Place& place);
   void record(StoreChange change);
   bool store_is_behind() const noexcept {
     return unstored_ >= options_->unstored_changes || store_trouble_ != nullptr;

@@ -61,6 +61,8 @@ void Shard::restore(RecoveredQueue recovered) {
     }
     patterns_.add(place->pattern, place->target);
   }
+  queue.stored_next = definition.next_sequence;
+  queue.continue_at(definition.next_sequence);
   for (auto& message : recovered.messages)
     queue.restore(std::move(message.message), message.sequence, message.deliveries, message.expires,
                   now_);
@@ -80,11 +82,18 @@ void Shard::define(Place& place) {
   definition->destination = place.to;
   definition->options = queue.options();
   definition->declared = queue.declared;
+  definition->next_sequence = queue.stored_next = queue.next_sequence() + sequences_ahead;
   definition->pattern = place.pattern;
   if (place.filter != nullptr) definition->filter = place.filter->text();
   record({.kind = StoreChange::Kind::declare,
           .queue = queue.stored_id,
           .definition = std::move(definition)});
+}
+
+void Shard::keep_sequence(Place& place) {
+  const Queue& queue = *place.queue;
+  // As after a restart: nobody has been given one since.
+  if (queue.next_sequence() != queue.stored_next) define(place);
 }
 
 void Shard::undefine(Queue& queue) {
