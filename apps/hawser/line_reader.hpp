@@ -15,13 +15,14 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
   ~LineReader() { stop(); }
 
-  /// `line` gets each line without its end, the last one too if it has none. After the end of the
-  /// input `ended` is asked about ten times a second until it answers false.
-  void start(std::function<void(std::string_view)> line, std::function<bool()> ended);
+  /// `line` gets each line without its end, the last one too if it has none; a line that it does
+  /// not take (false) it is given again, about ten times a second, and nothing is read meanwhile.
+  /// After the end of the input `ended` is asked as often until it answers false.
+  void start(std::function<bool(std::string_view)> line, std::function<bool()> ended);
   void stop();
 
  private:
-  void run(const std::function<void(std::string_view)>& line, const std::function<bool()>& ended);
+  void run(const std::function<bool(std::string_view)>& line, const std::function<bool()>& ended);
 
   int wake_[2] = {-1, -1};
   std::thread thread_;

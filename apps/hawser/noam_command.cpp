@@ -5,13 +5,18 @@
 #include "noam_options.hpp"
 
 #include <hawser/base/quantity.hpp>
+#include <hawser/noam/json.hpp>
 #include <hawser/noam/lemma.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace hawser::app {
@@ -36,7 +41,10 @@ int run_host(NoamChoice choice, SystemOptions system_options) {
 class Console {
  public:
   void handle_heard(const noam::Event& event) {
-    fmt::print("{} {} {}\n", event.sender, event.topic, event.value);
+    std::string value = event.value;
+    // Between a value's parts; within its strings there are none.
+    std::ranges::replace_if(value, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+    fmt::print("{} {} {}\n", word(event.sender), word(event.topic), value);
     std::fflush(stdout);
   }
   void handle_state(const noam::LemmaChange& change) {
@@ -63,6 +71,14 @@ class Console {
   }
 
  private:
+  /// A name as one word of a line: one with blanks, or that would be taken for something else, as a
+  /// JSON string.
+  static std::string word(const std::string& name) {
+    const bool plain =
+        !name.empty() && name.front() != '"' &&
+        std::ranges::none_of(name, [](unsigned char c) { return c <= ' ' || c == 127; });
+    return plain ? name : noam::json_string(name, false);
+  }
   static Duration rounded(Duration wait) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(wait);
   }
@@ -72,49 +88,116 @@ class Console {
   }
 };
 
-/// "TOPIC JSON" to the lemma; what is wrong with the line, or "".
-std::string speak_line(System& system, std::string_view line) {
-  const std::size_t blank = line.find_first_of(" \t");
-  if (blank == std::string_view::npos || blank == 0) return "a line is TOPIC JSON";
-  const auto spoken = system.call(
-      named<noam::Lemma>(system, "lemma"),
-      noam::Speak(
-          std::string(line.substr(0, blank)),
-          std::string(line.substr(line.find_first_not_of(" \t", blank) == std::string_view::npos
-                                      ? line.size()
-                                      : line.find_first_not_of(" \t", blank)))));
-  return spoken ? std::string{} : spoken.error().text();
+/// "TOPIC JSON", or "\"TOPIC WITH BLANKS\" JSON"; nothing when it is neither.
+std::optional<noam::Speak> speak_of(std::string_view line) {
+  std::size_t end = line.find_first_of(" \t");
+  if (line.starts_with('"')) {
+    for (end = 1; end < line.size() && line[end] != '"'; ++end)
+      if (line[end] == '\\') ++end;
+    end = std::min(end + 1, line.size());
+  }
+  if (end == std::string_view::npos || end == 0) return std::nullopt;
+  std::string topic(line.substr(0, end));
+  if (topic.starts_with('"')) {
+    if (!noam::check_json(topic)) return std::nullopt;
+    topic = noam::json_to_string(topic).value_or("");
+  }
+  const std::size_t value = line.find_first_not_of(" \t", end);
+  if (value == std::string_view::npos) return std::nullopt;
+  return noam::Speak(std::move(topic), std::string(line.substr(value)));
 }
 
-/// Everything that was spoken has been seen by a host.
-bool all_through(System& system) {
-  const auto status = system.call(named<noam::Lemma>(system, "lemma"), noam::GetLemmaStatus{});
-  return !status || (status->waiting_events == 0 && status->confirmed >= status->spoken);
-}
+/// Lines to the lemma, as its queue has room for them.
+class Script {
+ public:
+  Script(System& system, const noam::LemmaOptions& options)
+      : system_(system),
+        lemma_(named<noam::Lemma>(system, "lemma")),
+        events_(options.queue_events),
+        bytes_(options.queue_bytes),
+        hears_(!options.hears.empty()) {}
+
+  /// False: the queue is full, the line is to be given again.
+  bool line(std::string_view text) {
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    if (text.empty()) return true;
+    auto speak = speak_of(text);
+    if (!speak) {
+      refuse("a line is TOPIC JSON");
+      return true;
+    }
+    // On its way a character may be six.
+    const std::size_t size = 6 * text.size() + 8'192;
+    if (!has_room(size)) return false;
+    const auto spoken = system_.call(lemma_, *std::move(speak));
+    if (spoken) {
+      last_ = *spoken;
+    } else {
+      refuse(spoken.error().text());
+    }
+    return true;
+  }
+
+  /// After the last line: who only speaks is done when a host has it all. False: done.
+  bool goes_on() {
+    if (hears_) return false;
+    const auto status = system_.call(lemma_, noam::GetLemmaStatus{});
+    if (status && (status->waiting_events != 0 || status->confirmed < last_)) {
+      (void)lemma_.cast(noam::Confirm{});
+      return true;
+    }
+    if (status && status->dropped + status->in_doubt != 0) all_well_ = false;
+    system_.request_stop();
+    return false;
+  }
+
+  bool all_well() const noexcept { return all_well_; }
+
+ private:
+  bool has_room(std::size_t size) {
+    if (room_events_ == 0 || room_bytes_ < size) {
+      const auto status = system_.call(lemma_, noam::GetLemmaStatus{});
+      if (!status) return true;  // it says why by itself
+      room_events_ = events_ - std::min(events_, status->waiting_events);
+      room_bytes_ = bytes_ - std::min(bytes_, status->waiting_bytes);
+      if (room_events_ == 0 || (room_bytes_ < size && status->waiting_events != 0)) return false;
+    }
+    --room_events_;
+    room_bytes_ -= std::min(room_bytes_, size);
+    return true;
+  }
+  void refuse(std::string_view why) {
+    all_well_ = false;
+    fmt::print(stderr, "not spoken: {}\n", why);
+  }
+
+  System& system_;
+  Named<noam::Lemma> lemma_;
+  std::size_t events_;
+  std::size_t bytes_;
+  bool hears_;
+  std::size_t room_events_ = 0;
+  std::size_t room_bytes_ = 0;
+  std::uint64_t last_ = 0;
+  bool all_well_ = true;
+};
 
 int run_lemma(noam::LemmaOptions options, SystemOptions system_options) {
+  if (const auto faults = options.faults(); !faults.empty()) {
+    print_failure("noam lemma", fmt::format("{}", fmt::join(faults, "; ")));
+    return wrong_usage;
+  }
   hold_signals();
   System system(system_options);
-  const bool hears = !options.hears.empty();
+  Script script(system, options);
   if (auto started = system.start(noam::lemma<Console>("lemma", std::move(options))); !started)
     return print_failure("noam lemma", started.error().text());
   LineReader lines;
-  lines.start(
-      [&system](std::string_view line) {
-        if (line.empty()) return;
-        if (const std::string wrong = speak_line(system, line); !wrong.empty())
-          fmt::print(stderr, "not spoken: {}\n", wrong);
-      },
-      // Who only speaks is done when a host has it all.
-      [&system, hears] {
-        if (hears) return false;
-        if (!all_through(system)) return true;
-        system.request_stop();
-        return false;
-      });
+  lines.start([&script](std::string_view line) { return script.line(line); },
+              [&script] { return script.goes_on(); });
   const int status = system.run();
   lines.stop();
-  return status;
+  return status == 0 && !script.all_well() ? 1 : status;
 }
 
 void add_host(CLI::App& noam, const Chosen& chosen) {
@@ -141,7 +224,8 @@ void add_lemma(CLI::App& noam, const Chosen& chosen) {
                                           "JSON out");
   command->footer(
       "What discovery and connection do is told on stderr. Without --hear it ends when a host has\n"
-      "seen all of stdin.\n\n"
+      "seen all of stdin; exit code 1: a line was not spoken, or an event may not have arrived.\n"
+      "Names with blanks are written as JSON strings: \"my topic\" 1\n\n"
       "Examples:\n"
       "  hawser noam lemma --guest desk --room lab --hear light\n"
       "  echo 'light {\"on\":true}' | hawser noam lemma --guest switch --room lab --speak light\n");
@@ -159,30 +243,31 @@ void add_lemma(CLI::App& noam, const Chosen& chosen) {
       ->type_name("TOPIC");
   command->add_option("--speak", options->speaks, "topics that we say we play; any may be spoken")
       ->type_name("TOPIC");
-  const auto place = [command](const std::string& name, const std::string& help,
-                               const std::function<void(Address)>& put) {
-    command
-        ->add_option_function<std::vector<std::string>>(
-            name,
-            [name, put](const std::vector<std::string>& texts) {
-              for (const std::string& text : texts) {
-                auto address = Address::parse(text);
-                if (!address || address->is_unix() || address->port() == 0)
-                  throw CLI::ValidationError(name, "'" + text + "' is no ADDRESS:PORT");
-                put(*std::move(address));
-              }
-            },
-            help)
-        ->type_name("ADDRESS")
-        ->allow_extra_args(false);
+  const auto read_address = [](const std::string& name, const std::string& text) {
+    auto address = Address::parse(text);
+    if (!address || address->is_unix() || address->port() == 0)
+      throw CLI::ValidationError(name, "'" + text + "' is no ADDRESS:PORT");
+    return *std::move(address);
   };
-  place("--discover", "ask this host too, and nobody by broadcast; may be repeated",
-        [options](Address address) {
-          options->discover.push_back(std::move(address));
-          options->broadcast = false;
-        });
-  place("--host", "no discovery: register there",
-        [options](Address address) { options->host = std::move(address); });
+  command
+      ->add_option_function<std::vector<std::string>>(
+          "--discover",
+          [options, read_address](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts)
+              options->discover.push_back(read_address("--discover", text));
+            options->broadcast = false;
+          },
+          "ask this host, and nobody by broadcast; may be repeated")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
+  command
+      ->add_option_function<std::string>(
+          "--host",
+          [options, read_address](const std::string& text) {
+            options->host = read_address("--host", text);
+          },
+          "no discovery: register there")
+      ->type_name("ADDRESS");
   table->add_choice(
       "transport", options->transport,
       {{"tcp", noam::LemmaTransport::tcp}, {"websocket", noam::LemmaTransport::websocket}},

@@ -3,6 +3,7 @@
 #include "common.hpp"
 
 #include <hawser/noam/host.hpp>
+#include <hawser/noam/json.hpp>
 
 #include <fmt/format.h>
 
@@ -15,14 +16,28 @@ constexpr const char* tcp_place = "0.0.0.0:7733";
 constexpr const char* websocket_place = "0.0.0.0:8089";
 constexpr const char* http_place = "127.0.0.1:8081";
 
-OptionTable::Read read_place(std::string& target) {
-  return [&target](std::string_view text) -> std::string {
-    if (text == "none") {
-      target = "none";
-      return {};
+/// What an address must be besides one; "" when it is.
+using Demand = std::string (*)(const Address& address);
+
+OptionTable::Read read_place(std::string& target, Demand demand) {
+  return [&target, demand](std::string_view text) -> std::string {
+    if (text != "none") {
+      const auto address = Address::parse(text);
+      if (std::string wrong = address ? demand(*address) : std::string{}; !wrong.empty())
+        return wrong;
+      return read_listen_address(target)(text);
     }
-    return read_listen_address(target)(text);
+    target = "none";
+    return {};
   };
+}
+
+std::string any_place(const Address&) { return {}; }
+std::string ip_place(const Address& address) {
+  return address.is_unix() ? "an IP address: lemmas are called back" : "";
+}
+std::string ipv4_place(const Address& address) {
+  return address.family() == Address::Family::ipv4 ? "" : "an IPv4 address: Noam asks by broadcast";
 }
 
 std::optional<std::string> place(const std::string& said, const std::string& standard) {
@@ -47,33 +62,41 @@ void add_noam_options(OptionTable& table, NoamChoice& choice) {
   table.add("room", "NAME", "", "the room that lemmas look for; without one the host is off",
             [&choice](std::string_view text) -> std::string {
               if (!noam::fits_polo(text)) return "the name is too long for a lemma's buffer";
+              if (!noam::is_utf8(text)) return "the name is not UTF-8";
               choice.room = std::string(text);
               return {};
             });
   table.add("noam-discovery", "ADDRESS", shown(discovery_place),
             help("UDP, where lemmas and hosts ask; none: nowhere", discovery_place),
-            read_place(choice.discovery));
+            read_place(choice.discovery, ipv4_place));
   table.add("noam", "ADDRESS", shown(tcp_place),
-            help("TCP, where lemmas register; none: nowhere", tcp_place), read_place(choice.tcp));
+            help("TCP, where lemmas register; none: nowhere", tcp_place),
+            read_place(choice.tcp, ip_place));
   table.add("noam-websocket", "ADDRESS", shown(websocket_place),
             help("the same over WebSocket; none: nowhere", websocket_place),
-            read_place(choice.websocket));
+            read_place(choice.websocket, any_place));
   table.add("noam-http", "ADDRESS", shown(http_place),
-            "the operator's API, which knows no password; none: nowhere", read_place(choice.http));
+            "the operator's API, which knows no password; none: nowhere",
+            read_place(choice.http, any_place));
   table.add("noam-policy", "suggested|strict|compatible", choice.policy,
             "who may come in and play: see docs/noam.md",
             [&choice](std::string_view text) -> std::string {
-              if (text == "suggested") {
-                choice.host.policy = {};
-              } else if (text == "strict") {
-                choice.host.policy = noam::HostPolicy::strict();
+              noam::HostPolicy policy;
+              if (text == "strict") {
+                policy = noam::HostPolicy::strict();
               } else if (text == "compatible") {
-                choice.host.policy = noam::HostPolicy::compatible();
-              } else {
+                policy = noam::HostPolicy::compatible();
+              } else if (text != "suggested") {
                 return fmt::format("'{}' is none of suggested|strict|compatible", text);
               }
+              policy.ascii = choice.host.policy.ascii;  // noam-text has its own say
+              choice.host.policy = policy;
               return {};
             });
+  table.add_choice("noam-text", choice.host.policy.ascii, {{"as-is", false}, {"ascii", true}},
+                   "how text beyond ASCII is passed on; ascii: escaped");
+  table.add_choice("noam-http-stop", choice.host.http_may_stop, {{"no", false}, {"yes", true}},
+                   "whether the operator's API may end the program");
   table.add_number("noam-lemmas", choice.host.lemmas, 1, 1'000'000, "registered at once");
   table.add_number("noam-queue-events", choice.host.ear_events, 1, 100'000'000,
                    "waiting for one slow lemma");
@@ -92,6 +115,11 @@ Result<std::vector<std::pair<std::string, Address>>> start_noam(System& system, 
   options.tcp = place(choice.tcp, tcp_place);
   options.websocket = place(choice.websocket, websocket_place);
   options.http = place(choice.http, choice.alone ? http_place : "none");
+  if (!options.tcp && !options.websocket) {
+    return std::unexpected(
+        Error{ErrorKind::invalid_argument, 0, "start the Noam host",
+              "noam and noam-websocket are both none: a host listens somewhere"});
+  }
   options.server.drain_deadline = connections_drain(system.options());
   options.server.max_connections = 2 * options.lemmas + 100;
   if (auto started = system.start(noam::host("noam", std::move(options))); !started)

@@ -49,10 +49,9 @@ int serve(ServeOptions options, const std::string& name,
           const std::function<Result<Pid>(System&, const ServerOptions&)>& start) {
   options.server.listen = options.listen;
   const auto limit = static_cast<std::size_t>(options.packet_limit);
-  if (auto applied =
-          apply_transports(options.transports, limit, options.keep_request, options.server);
-      !applied)
-    return print_failure("serve " + name, applied.error().text());
+  auto reloads = apply_transports(options.transports, limit, options.keep_request, options.server);
+  if (!reloads) return print_failure("serve " + name, reloads.error().text());
+  if (!reloads->empty()) options.system.reload_on_hangup = true;
   // Before any thread is there: it reads and removes environment variables.
   auto sockets = ServeSockets::gather(options.listen, options.handover, name);
   if (!sockets) return print_failure("serve " + name, sockets.error().text());
@@ -65,6 +64,9 @@ int serve(ServeOptions options, const std::string& name,
     return print_failure("serve " + name, watched.error().text());
   if (auto started = start(system, options.server); !started)
     return print_failure("serve " + name, started.error().text());
+  if (!reloads->empty())
+    if (auto started = system.start(reloader(name, std::move(*reloads))); !started)
+      return print_failure("serve " + name, started.error().text());
   const auto status = server_status(system, name);
   if (!status) return print_failure("serve " + name, status.error().text());
   if (auto serving = sockets->serving(system, system.log()); !serving)
@@ -175,7 +177,10 @@ void add_serve_command(CLI::App& app, const Chosen& chosen) {
   command->footer(
       "Example, of a handler that is replaced while its connections go on:\n"
       "  hawser serve ./handler.so --listen 127.0.0.1:7007\n"
-      "  mv handler-2.so handler.so     (it looks each second; kill -HUP PID makes it look now)\n");
+      "  mv handler-2.so handler.so     (it looks each second; kill -HUP PID makes it look now)\n\n"
+      "SIGHUP has certificates and keys read again: new handshakes take them. What is wrong with "
+      "a\n"
+      "file is logged, and the old ones stay.\n");
   add_module(*command, chosen);
   add_kind<Ping>(*command, "ping",
                  "Answers \"ping\" with \"pong\", and \"stop\" with \"ok\" and the end",

@@ -37,7 +37,8 @@ std::string read_ranges(std::string_view text, std::vector<AddressRange>& target
 void add_transport_options(OptionTable& table, ServeTransports& transports) {
   table.begin_group("Transports");
   table.add_text("tls-certificate", "FILE", transports.tls_certificate,
-                 "speak TLS: PEM certificate with its intermediates; needs --tls-key");
+                 "speak TLS: PEM certificate with its intermediates; needs --tls-key; SIGHUP reads "
+                 "both again");
   table.add_text("tls-key", "FILE", transports.tls_key, "PEM private key of the certificate");
   table.add_text("tls-client-ca", "FILE", transports.tls_client_ca,
                  "clients must show a certificate that one of these authorities has signed");
@@ -50,8 +51,10 @@ void add_transport_options(OptionTable& table, ServeTransports& transports) {
             [&transports](std::string_view text) { return read_ranges(text, transports.proxies); });
 }
 
-Result<void> apply_transports(const ServeTransports& transports, std::size_t packet_limit,
-                              bool keep_request, ServerOptions& server) {
+Result<std::vector<ReloadPart>> apply_transports(const ServeTransports& transports,
+                                                 std::size_t packet_limit, bool keep_request,
+                                                 ServerOptions& server) {
+  std::vector<ReloadPart> reloads;
   if (!transports.unix_path.empty()) server.listen = "unix:" + transports.unix_path;
   if (!transports.proxies.empty()) {
     ProxyProtocolOptions proxy;
@@ -68,6 +71,7 @@ Result<void> apply_transports(const ServeTransports& transports, std::size_t pac
     auto context = TlsServerContext::of_files(transports.tls_certificate, transports.tls_key,
                                               transports.tls_client_ca);
     if (!context) return std::unexpected(std::move(context.error()));
+    reloads.push_back({"certificates", [context = *context] { return context.reload(); }});
     server.transports.push_back(tls_server(std::move(*context)));
   }
   if (!transports.websocket.empty()) {
@@ -75,11 +79,11 @@ Result<void> apply_transports(const ServeTransports& transports, std::size_t pac
     websocket.path = transports.websocket;
     websocket.keep_request = keep_request;
     if (packet_limit != 0) websocket.message_limit = packet_limit;
-    if (auto valid = validate(websocket); !valid) return valid;
+    if (auto valid = validate(websocket); !valid) return std::unexpected(std::move(valid.error()));
     server.framing = whole(websocket.message_limit);
     server.transports.push_back(websocket_server(std::move(websocket)));
   }
-  return {};
+  return reloads;
 }
 
 }  // namespace hawser::app

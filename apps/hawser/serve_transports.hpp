@@ -7,6 +7,7 @@
 #include <hawser/base/result.hpp>
 #include <hawser/engine/address_range.hpp>
 #include <hawser/net/server_options.hpp>
+#include <hawser/process/reloader.hpp>
 
 #include <string>
 #include <vector>
@@ -24,10 +25,11 @@ struct ServeTransports {
 
 void add_transport_options(OptionTable& table, ServeTransports& transports);
 
-/// Puts the transports, and what they ask of framing and listening, into `server`. Errors name the
-/// option and what is wrong with it. `keep_request`: the handler may look at the WebSocket's
-/// request.
-Result<void> apply_transports(const ServeTransports& transports, std::size_t packet_limit,
-                              bool keep_request, ServerOptions& server);
+/// Puts the transports, and what they ask of framing and listening, into `server`; answers what is
+/// read again upon SIGHUP. Errors name the option and what is wrong with it. `keep_request`: the
+/// handler may look at the WebSocket's request.
+Result<std::vector<ReloadPart>> apply_transports(const ServeTransports& transports,
+                                                 std::size_t packet_limit, bool keep_request,
+                                                 ServerOptions& server);
 
 }  // namespace hawser::app

@@ -3,9 +3,9 @@
 
 #include <hawser/bus/selector.hpp>
 #include <hawser/bus/sqlite_store.hpp>
-#include <hawser/hub/reloader.hpp>
 #include <hawser/net/framing.hpp>
 #include <hawser/net/tls/tls_context.hpp>
+#include <hawser/process/reloader.hpp>
 
 #include <utility>
 
@@ -54,6 +54,22 @@ Result<std::optional<TlsServerContext>> make_tls(const HubOptions& options) {
   return std::optional(std::move(*context));
 }
 
+/// What SIGHUP has read again.
+std::vector<ReloadPart> reload_parts(const std::string& users,
+                                     const std::shared_ptr<AccessList>& access,
+                                     const std::optional<TlsServerContext>& tls) {
+  std::vector<ReloadPart> parts;
+  if (access != nullptr)
+    parts.push_back({"users and rules", [users, access]() -> Result<void> {
+                       auto rules = read_access_rules(users);
+                       if (!rules) return std::unexpected(std::move(rules.error()));
+                       access->replace(std::move(*rules));
+                       return {};
+                     }});
+  if (tls) parts.push_back({"certificates", [context = *tls] { return context.reload(); }});
+  return parts;
+}
+
 }  // namespace
 
 Result<HubAddresses> start_hub(System& system, const HubOptions& options) {
@@ -78,9 +94,9 @@ Result<HubAddresses> start_hub(System& system, const HubOptions& options) {
   if (!bus.make_filter) bus.make_filter = bus::make_selector;
   if (auto started = system.start(bus::bus_child(broker.bus, std::move(bus))); !started)
     return std::unexpected(std::move(started.error()));
-  if (access != nullptr || *tls) {
-    auto reloader = start_reloader(system, {options.users, access, *tls});
-    if (!reloader) return std::unexpected(std::move(reloader.error()));
+  if (auto parts = reload_parts(options.users, access, *tls); !parts.empty()) {
+    if (auto started = system.start(reloader("hub", std::move(parts))); !started)
+      return std::unexpected(std::move(started.error()));
   }
 
   HubAddresses addresses;

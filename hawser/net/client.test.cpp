@@ -1,6 +1,7 @@
 // Clients: connecting, being lost, coming back, and what waits meanwhile.
 #include <hawser/net/client.hpp>
 
+#include <hawser/net/testing/lost_bytes.hpp>
 #include <hawser/net/testing/net_world.hpp>
 #include <hawser/net/trace_points.hpp>
 #include <hawser/process/telemetry.hpp>
@@ -398,6 +399,39 @@ TEST_F(ClientTest, WhatDoesNotLeaveBeforeTheFlushDeadlineIsReported) {
   ASSERT_EQ(ends.size(), 1U);
   EXPECT_GT(std::stoul(ends[0]), 1'000'000U) << "bytes that never left";
   EXPECT_EQ(world.lines_with(" bytes unsent, which have 2s to leave"), 1U) << world.all_lines();
+}
+
+TEST_F(ClientTest, BytesThatNeverLeaveAreCountedAndTold) {
+  LostBytes told(*world.system);
+  ClientOptions options;
+  options.connection.flush_deadline = 2s;
+  start(std::move(options));
+  const auto fill = [&](std::size_t links) {
+    ASSERT_TRUE(connected(links));
+    ASSERT_TRUE(world.until([&] { return server.links.size() == links; }));
+    server.last().read(false);
+    for (int i = 0; i < 20; ++i) feed().cast(std::string(60'000, 'b'));
+    world.run();
+  };
+  // The client lives on: its status has them.
+  ASSERT_NO_FATAL_FAILURE(fill(1));
+  handle().cast(Reconnect{});
+  world.run(10s);
+  ASSERT_EQ(told.lost.size(), 1U);
+  EXPECT_GT(told.lost[0], 100'000);
+  EXPECT_EQ(told.lost[0], told.left[0]);
+  EXPECT_EQ(status().bytes_lost, static_cast<std::uint64_t>(told.lost[0]));
+  // It ends, and with it all that belongs to it: it is told all the same.
+  ASSERT_NO_FATAL_FAILURE(fill(2));
+  ASSERT_TRUE(world.system->stop_child("feed"));
+  const auto with_last_bytes = world.left().processes;
+  world.run(10s);
+  ASSERT_EQ(told.lost.size(), 2U);
+  EXPECT_EQ(told.lost[1], told.left[1]);
+  EXPECT_EQ(world.lines_with("bytes that had not left: the flush deadline passed"), 2U)
+      << world.all_lines();
+  EXPECT_EQ(world.left().processes, with_last_bytes - 1) << "who looked after them is gone";
+  EXPECT_EQ(world.left().sockets, 0U);
 }
 
 TEST_F(ClientTest, WhatWaitedForAConnectionWhenItEndsIsReported) {

@@ -299,6 +299,7 @@ ClientStatus Client::status() const {
   status.waiting_packets = now.waiting;
   status.waiting_bytes = now.waiting_bytes;
   status.dropped = now.dropped;
+  status.bytes_lost = group_counters().bytes_lost.get();
   status.watchers = watchers_.size();
   return status;
 }

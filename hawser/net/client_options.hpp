@@ -89,7 +89,10 @@ struct ClientStatus {
   std::size_t waiting_packets = 0;  ///< for a connection
   std::size_t waiting_bytes = 0;    ///< of those packets
   std::uint64_t dropped = 0;        ///< packets that found no room, or gave way to newer ones
-  std::size_t watchers = 0;         ///< processes that are told of changes (WatchClient)
+  /// Bytes that were queued on its connections and never left them: each time
+  /// `connection.bytes_lost` tells so.
+  std::uint64_t bytes_lost = 0;
+  std::size_t watchers = 0;  ///< processes that are told of changes (WatchClient)
 };
 
 /// call of Ref<Client>: answers a ClientStatus, at once.

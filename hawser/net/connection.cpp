@@ -363,6 +363,7 @@ void Connection::release_resources(const Reason& reason) noexcept {
   if (!attached_) {
     if (rare_ != nullptr) rare_->waiting.clear();
     cancel();
+    ConnectionGroup::look_after_last_bytes(group_);  // of a socket it had before
     return;
   }
   if (started_) {
@@ -375,20 +376,24 @@ void Connection::release_resources(const Reason& reason) noexcept {
   close_socket(reason);
   if (rare_ != nullptr) rare_->waiting.clear();
   cancel();  // after the last bytes, which may have armed it
+  ConnectionGroup::look_after_last_bytes(group_);
 }
 
 void Connection::close_socket(const Reason& reason) noexcept {
   attached_ = false;
   Engine& engine = scheduler().engine();
   const Instant deadline = scheduler().now() + options().flush_deadline;
-  if (failed_ || reason.kind() == Reason::Kind::killed) {
+  const bool at_once = failed_ || reason.kind() == Reason::Kind::killed;
+  if (const std::size_t lost = at_once || reset_ ? unsent() : 0; lost != 0)
+    group_->lose(pid(), peer().value_or(Address{}), lost, LogLevel::debug, reason.text());
+  if (at_once) {
     engine.close_now(socket_);
   } else if (reset_) {
     engine.close(socket_, CloseMode::reset, deadline);
   } else {
     send_rest();
     if (!sending_ended_ || end_waits_) finish_transports(reason);
-    if (options().flush_deadline > Duration::zero() && engine.unsent(socket_) > 0) {
+    if (engine.unsent(socket_) > 0) {
       group_->remove_lingering(*this, socket_, deadline);
       return;
     }

@@ -163,6 +163,8 @@ class Connection : public Process,
 
  protected:
   explicit Connection(std::shared_ptr<ConnectionGroup> group) noexcept;
+  /// What all connections of the group have come to.
+  const ConnectionCounters& group_counters() const noexcept { return group_->counters(); }
 
   // ---- the handler's side (connection_handler.hpp)
 

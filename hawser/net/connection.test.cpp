@@ -234,10 +234,7 @@ TEST(Connection, SuspendedItDoesNotReadAndLosesNothing) {
   auto peer = net.connect(at);
   net.run();
   const Pid pid = server_connections(*net.system, "it")->front().pid;
-  const auto suspend = [&](bool on) {
-    ASSERT_TRUE(net.system->run_on(
-        0, [&](Scheduler& scheduler) { scheduler.find(pid)->set_suspended(on); }));
-  };
+  const auto suspend = [&](bool on) { net.suspend(pid, on); };
   suspend(true);
   peer->send(framed("echo 1") + framed("echo 2"));
   net.run(30s);

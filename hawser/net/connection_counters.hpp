@@ -34,8 +34,9 @@ struct alignas(64) ConnectionCounters {
   Counter packets_out;
   Counter bytes_in;
   Counter bytes_out;
-  Counter pauses;   ///< times a connection stopped reading at its high-water mark
-  Counter cut_off;  ///< ends whose last bytes did not leave within the flush deadline
+  Counter pauses;      ///< times a connection stopped reading at its high-water mark
+  Counter cut_off;     ///< ends whose last bytes did not leave within the flush deadline
+  Counter bytes_lost;  ///< queued and never left, however it ended
 };
 
 }  // namespace hawser

@@ -188,7 +188,7 @@ TEST_F(FilesOut, Tcp_R_24_AFileThatShrinksEndsTheConnection) {
 
 TEST_F(FilesOut, Tcp_R_24_ThePeerMayGoInTheMiddle) {
   const SomeFile file(20'000'000);
-  const NetWorld::Left before = net.left();
+  const auto before = net.left();
   serve({}, FileToSend(file.path));
   peer->read(false);
   peer->send(framed("file"));

@@ -2,8 +2,13 @@
 #include <hawser/net/connection_group.hpp>
 
 #include <hawser/net/connection.hpp>
+#include <hawser/net/trace_points.hpp>
 #include <hawser/process/scheduler.hpp>
+#include <hawser/process/self.hpp>
 #include <hawser/process/send.hpp>
+#include <hawser/process/spawn.hpp>
+
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -13,8 +18,12 @@ namespace hawser {
 /// to be rid of its own bytes first comes to read ours.
 class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
  public:
-  Lingering(ConnectionGroup& group, SocketId socket, Instant deadline, bool counted)
-      : group_(group), socket_(socket), deadline_(deadline), counted_(counted) {
+  Lingering(ConnectionGroup& group, Pid connection, SocketId socket, Instant deadline, bool counted)
+      : group_(group),
+        connection_(connection),
+        socket_(socket),
+        deadline_(deadline),
+        counted_(counted) {
     Engine& engine = group.scheduler_.engine();
     engine.set_events(socket, *this);
     engine.resume_receiving(socket);
@@ -29,6 +38,12 @@ class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
   void leave_to_engine() {
     group_.scheduler_.engine().close(socket_, CloseMode::graceful, deadline_);
   }
+  /// Its time is over, or its peer gone.
+  void cut(LogLevel level, std::string_view why) {
+    Engine& engine = group_.scheduler_.engine();
+    group_.lose(connection_, engine.peer(socket_).value_or(Address{}), engine.unsent(socket_),
+                level, why);
+  }
   void place_at(std::list<std::unique_ptr<Lingering>>::iterator place) noexcept { place_ = place; }
 
  private:
@@ -38,9 +53,13 @@ class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
     group_.scheduler_.engine().close(socket_, CloseMode::graceful, deadline_);
     finish();
   }
-  void on_failed(const Error&) override { finish(); }
+  void on_failed(const Error& error) override {
+    cut(LogLevel::debug, error.text());
+    finish();
+  }
   void fire() override {
     group_.counters().cut_off.add();
+    cut(LogLevel::info, "the flush deadline passed");
     finish();
   }
   void finish() {
@@ -50,11 +69,55 @@ class ConnectionGroup::Lingering final : public StreamEvents, public Timer {
   }
 
   ConnectionGroup& group_;
+  Pid connection_;
   SocketId socket_;
   Instant deadline_;
   bool counted_;
   std::list<std::unique_ptr<Lingering>>::iterator place_;
 };
+
+/// Holds a group that nobody else may hold any more until nothing of it is left.
+class ConnectionGroup::LastBytes {
+ public:
+  explicit LastBytes(std::shared_ptr<ConnectionGroup> group) noexcept : group_(std::move(group)) {}
+  void init() {
+    group_->belong_to(self().pid());
+    group_->tell_when_empty();
+  }
+  Next handle_info(Info& info) {
+    if (info.get<ConnectionsGone>() == nullptr) return keep();
+    group_->belong_to({});
+    return stop();
+  }
+  std::string describe() const { return "last bytes of " + group_->name(); }
+
+ private:
+  std::shared_ptr<ConnectionGroup> group_;  // shared with its connections
+};
+
+void ConnectionGroup::look_after_last_bytes(const std::shared_ptr<ConnectionGroup>& group) {
+  if (group->owner_ || group->lingering_.empty()) return;
+  // In a turn of its own: the process that ends is on the stack. Should there be no room for one
+  // more, the group goes, and the engine does what it can.
+  group->scheduler_.post([group] {
+    if (group->owner_ || group->lingering_.empty()) return;
+    static_cast<void>(spawn<LastBytes>(group->scheduler_, {}, group));
+  });
+}
+
+void ConnectionGroup::lose(Pid connection, const Address& peer, std::size_t bytes, LogLevel level,
+                           std::string_view why) noexcept {
+  if (bytes == 0) return;
+  counters().bytes_lost.add(bytes);
+  Telemetry& telemetry = scheduler_.telemetry();
+  if (!telemetry.wants(level)) return;
+  telemetry.raise(trace_point::connection_bytes_lost, level, scheduler_.now(), connection, name(),
+                  {{"bytes", static_cast<std::int64_t>(bytes)}}, [&] {
+                    return fmt::format(
+                        "connection {} from {} has lost {} bytes that had not left: {}",
+                        connection.text(), peer.text(), bytes, why);
+                  });
+}
 
 ConnectionGroup::ConnectionGroup(Scheduler& scheduler, Pid owner, Parts parts)
     : scheduler_(scheduler), owner_(owner), parts_(std::move(parts)) {}
@@ -96,8 +159,8 @@ void ConnectionGroup::remove(Connection& connection) noexcept {
 
 void ConnectionGroup::remove_lingering(Connection& connection, SocketId socket, Instant deadline) {
   take_out(connection);
-  lingering_.push_back(
-      std::make_unique<Lingering>(*this, socket, deadline, !forget_uncounted(connection)));
+  lingering_.push_back(std::make_unique<Lingering>(*this, connection.pid(), socket, deadline,
+                                                   !forget_uncounted(connection)));
   lingering_.back()->place_at(std::prev(lingering_.end()));
 }
 
@@ -132,6 +195,8 @@ Connection* ConnectionGroup::Cursor::next() noexcept {
 
 void ConnectionGroup::cut_lingering() noexcept {
   counters().cut_off.add(lingering_.size());
+  // Many at once, whose sum the drain tells: not a log line each.
+  for (const auto& each : lingering_) each->cut(LogLevel::debug, "the drain's deadline passed");
   lingering_.clear();
   check_empty();
 }

@@ -2,6 +2,7 @@
 // the sockets whose last bytes are still leaving. Internal to the net layer; belongs to its thread.
 #pragma once
 
+#include <hawser/base/log.hpp>
 #include <hawser/engine/engine.hpp>
 #include <hawser/net/connection_counters.hpp>
 #include <hawser/net/connection_limit.hpp>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace hawser {
 
@@ -93,14 +95,24 @@ class ConnectionGroup {
     Cursor* other_;
   };
 
-  /// Drops what still leaves.
+  /// Drops what still leaves: a drain's deadline has passed.
   void cut_lingering() noexcept;
 
   /// The owner gets ConnectionsGone when the group is empty (at once if it is).
   void tell_when_empty();
+  void belong_to(Pid owner) noexcept { owner_ = owner; }
+  /// A connection of a group without an owner (a client's) has ended: what it leaves unsent shall
+  /// be looked after, and told if it is lost, though nobody else may hold the group any more. For
+  /// the scheduler's thread.
+  static void look_after_last_bytes(const std::shared_ptr<ConnectionGroup>& group);
+
+  /// So many bytes of that connection were queued and will never leave: counts and tells it.
+  void lose(Pid connection, const Address& peer, std::size_t bytes, LogLevel level,
+            std::string_view why) noexcept;
 
  private:
   class Lingering;
+  class LastBytes;
   void take_out(Connection& connection) noexcept;
   void give_back(bool counted) noexcept;
   bool forget_uncounted(Connection& connection) noexcept;

@@ -1,5 +1,6 @@
 // What bounds a connection: sizes of packets, deadlines, marks of unsent bytes, its share of a
 // turn.
+#include <hawser/net/testing/lost_bytes.hpp>
 #include <hawser/net/testing/net_world.hpp>
 
 #include <gtest/gtest.h>
@@ -69,7 +70,7 @@ TEST(Connection, Tcp_E_38_R_13_ConnectingAndSayingNothingHitsTheIdleTimeout) {
   auto talks = net.connect(at);
   for (int i = 0; i < 7; ++i) {
     net.run(10s);
-    talks->send(framed("echo x"));
+    talks->send(framed(i < 6 ? "echo x" : "heard, and not answered"));
     // A message of this program is no traffic.
     const auto connections = server_connections(*net.system, "it");
     ASSERT_TRUE(connections.has_value());
@@ -99,6 +100,60 @@ TEST(Connection, Tcp_CB_11_APeerThatNeverReadsIsResetAtTheWriteDeadline) {
   EXPECT_EQ(net.status().connections, 1U);
   EXPECT_EQ(unframed(other->received), Packets{"x"});
   EXPECT_EQ(net.events.starting_with("terminate timeout: write_deadline"), 1U);
+}
+
+TEST(Connection, BytesThatNeverLeaveAreCountedAndTold) {
+  enum class How { flush_deadline, no_flush, kill, peer_resets, drain };
+  for (const How how :
+       {How::flush_deadline, How::no_flush, How::kill, How::peer_resets, How::drain}) {
+    NetWorld net;
+    testing::LostBytes told(*net.system);
+    ServerOptions options;
+    options.connection.flush_deadline = how == How::no_flush ? 0s : how == How::drain ? 60s : 2s;
+    const Address at = net.serve<Scripted>(std::move(options), &net.events);
+    auto deaf = net.connect(at, false);
+    deaf->send(framed("many 900"));
+    net.run(1s);
+    const Pid pid = server_connections(*net.system, "it")->front().pid;
+    if (how == How::kill) {
+      send_exit(pid, Reason::killed());
+    } else if (how != How::drain) {
+      Ref<Scripted>(pid).cast(std::string("quit"));
+    }
+    net.run(1s);
+    if (how == How::peer_resets) deaf->close(CloseMode::reset);
+    if (how == How::drain) {
+      const auto drained =
+          net.system->call(server_monitor(*net.system, "it"), DrainServer(3s), Duration(1h));
+      ASSERT_TRUE(drained.has_value());
+      EXPECT_EQ(drained->cut_off, 1U);
+    }
+    net.run(3s);
+    ASSERT_EQ(told.left.size(), 1U) << static_cast<int>(how);
+    ASSERT_EQ(told.lost.size(), 1U) << static_cast<int>(how);
+    EXPECT_GT(told.lost[0], 100'000) << static_cast<int>(how);
+    EXPECT_EQ(told.lost[0], told.left[0]) << "the peer took nothing meanwhile";
+    EXPECT_EQ(net.status().bytes_lost, static_cast<std::uint64_t>(told.lost[0]));
+    EXPECT_EQ(net.lines_with("bytes that had not left: the flush deadline passed"),
+              how == How::flush_deadline || how == How::no_flush ? 1U : 0U)
+        << net.all_lines();
+  }
+}
+
+TEST(Connection, ASlowReaderLosesNothingAndNothingIsTold) {
+  NetWorld net;
+  testing::LostBytes told(*net.system);
+  const Address at = net.serve<Scripted>({}, &net.events);
+  auto slow = net.connect(at, false);
+  slow->send(framed_all({"many 900", "quit"}));
+  net.run(1s);
+  ASSERT_EQ(told.left.size(), 1U);
+  EXPECT_GT(told.left[0], 0);
+  slow->read(true);
+  net.run(10s);
+  EXPECT_EQ(unframed(slow->received).size(), 900U);
+  EXPECT_TRUE(told.lost.empty());
+  EXPECT_EQ(net.status().bytes_lost, 0U);
 }
 
 TEST(Connection, ASlowReaderThatGoesOnReadingIsNotCutOff) {

@@ -101,13 +101,10 @@ void Connection::settle_sent(std::size_t before, SendQueue& queue, std::uint64_t
 }
 
 Result<void> Connection::encode_one(const Next::Outgoing& outgoing, SendQueue& queue) const {
-  if (const auto* text = std::get_if<std::string>(&outgoing))
-    return framing().encode(BytesView(*text), queue);
-  if (const auto* borrowed = std::get_if<BytesView>(&outgoing))
-    return framing().encode(*borrowed, queue);
+  // A long payload is sent from where it lies.
   if (const auto* payload = std::get_if<Payload>(&outgoing))
     return framing().encode(*payload, queue);
-  return {};
+  return framing().encode(bytes_of(outgoing), queue);
 }
 
 /// One packet on the short way through transports that keep packets; false: by the queue.

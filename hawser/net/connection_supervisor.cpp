@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace hawser {
@@ -18,9 +19,6 @@ constexpr std::size_t listed_per_turn = 512;
 constexpr std::size_t listings_max = 16;
 /// Ends of connections that a drain brings about in one turn: each closes a socket.
 constexpr std::size_t ended_per_turn = 256;
-/// How long a drain waits for the first packet of those who have only just come. To end them at
-/// once would be to refuse them, and in a hand-over nobody is refused.
-constexpr Duration newcomers_grace = 50ms;
 }  // namespace
 
 ConnectionSupervisor::ConnectionSupervisor(std::shared_ptr<detail::ServerState> server) noexcept
@@ -71,7 +69,10 @@ void ConnectionSupervisor::tell_monitor(Message message) const {
 }
 
 void ConnectionSupervisor::handle_cast(StartConnection message) {
-  if (drained_) return;  // socket and permit go with the message
+  if (drained_) {  // socket and permit go with the message
+    groups_.current()->counters().not_started.add();
+    return;
+  }
   message.permit.pass_on();
   SpawnOptions spawn{.parent = self().pid(),
                      .mailbox = settings_.mailbox,
@@ -82,13 +83,39 @@ void ConnectionSupervisor::handle_cast(StartConnection message) {
   auto started = settings_.start(groups_.current(), std::move(message.socket), spawn);
   if (started) {
     this->started(*started);
-    // Accepted by another thread before it knew: heard like the other newcomers.
-    if (draining_) self().send_after(newcomers_grace, EndNewcomer{*started});
+    if (!draining_) return;
+    // It waited for room: heard like the other newcomers.
+    self().send_after(grace_, EndNewcomer{*started});
+    groups_.tell_when_empty();  // it may have been empty, and have told so
     return;
   }
   groups_.current()->counters().not_started.add();
   // A handler that declines the connection in init is no fault.
   if (started.error().kind != ErrorKind::cancelled) report_not_started(started.error());
+}
+
+void ConnectionSupervisor::handle_cast(StartWhenRoom message) {
+  if (drained_) {
+    groups_.current()->counters().not_started.add();
+    return;  // closed, as the message goes
+  }
+  waiting_.push_back(std::move(message.socket));
+  start_waiting();
+}
+
+void ConnectionSupervisor::start_waiting() {
+  while (!waiting_.empty()) {
+    auto permit = ConnectionLimit::take(server_->limit, self().process().scheduler().number());
+    if (!permit) {
+      if (!std::exchange(room_asked_, true)) server_->limit->wait_for_room(self().pid());
+      return;
+    }
+    StartConnection start{std::move(waiting_.front()), std::move(permit)};
+    waiting_.pop_front();
+    handle_cast(std::move(start));
+  }
+  // The last of them may have declined.
+  if (draining_) groups_.tell_when_empty();
 }
 
 void ConnectionSupervisor::started(Pid pid) {
@@ -140,6 +167,9 @@ void ConnectionSupervisor::handle_info(Info& info) {
     if (draining_) check_drained();
   } else if (info.get<ConnectionsGone>() != nullptr) {
     check_drained();
+  } else if (info.get<RoomForConnections>() != nullptr) {
+    room_asked_ = false;
+    start_waiting();
   } else if (info.get<DrainDeadline>() != nullptr) {
     if (!drained_) kill_the_rest();
   } else if (info.get<ContinueEnding>() != nullptr) {
@@ -163,12 +193,17 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
     if (drained_) tell_monitor(detail::SchedulerDrained{self().process().scheduler().number()});
     return;
   }
-  if (!groups_.empty()) {
+  grace_ = std::min(server_->options.newcomers_grace, message.deadline / 2);
+  if (!groups_.empty() || !waiting_.empty()) {
     const std::size_t there = groups_.size() + groups_.lingering();
+    const std::size_t waiting = waiting_.size();
     raise(trace_point::connections_draining, LogLevel::info,
-          {{"connections", static_cast<std::int64_t>(there)}}, [&] {
-            return fmt::format("draining {} connections for at most {} s", there,
-                               to_seconds(message.deadline));
+          {{"connections", static_cast<std::int64_t>(there)},
+           {"waiting", static_cast<std::int64_t>(waiting)}},
+          [&] {
+            return fmt::format("draining {} connections for at most {} s{}", there,
+                               to_seconds(message.deadline),
+                               waiting == 0 ? "" : fmt::format(", {} more wait for room", waiting));
           });
     end_all(std::move(message.reason));
     self().send_after(message.deadline, DrainDeadline{});
@@ -179,14 +214,20 @@ void ConnectionSupervisor::handle_cast(StartDraining message) {
 void ConnectionSupervisor::kill_the_rest() {
   const std::size_t killed = groups_.size();
   const std::size_t cut = groups_.lingering();
-  raise(
-      trace_point::connections_killed, LogLevel::warning,
-      {{"killed", static_cast<std::int64_t>(killed)}, {"cut_off", static_cast<std::int64_t>(cut)}},
-      [&] {
-        return fmt::format(
-            "drain deadline: killing {} connections, cutting {} off their last bytes", killed, cut);
-      });
-  tell_monitor(detail::DrainDeadlinePassed{killed, cut});
+  const std::size_t refused = waiting_.size();
+  waiting_.clear();
+  groups_.current()->counters().not_started.add(refused);
+  raise(trace_point::connections_killed, LogLevel::warning,
+        {{"killed", static_cast<std::int64_t>(killed)},
+         {"cut_off", static_cast<std::int64_t>(cut)},
+         {"refused", static_cast<std::int64_t>(refused)}},
+        [&] {
+          return fmt::format(
+              "drain deadline: killing {} connections, cutting {} off their last bytes{}", killed,
+              cut, refused == 0 ? "" : fmt::format(", closing {} that waited for room", refused));
+        });
+  tell_monitor(detail::DrainDeadlinePassed{killed, cut, refused});
+  groups_.tell_when_empty();  // it may be, with nobody there but those who waited
   end_all(Reason::killed());
   groups_.cut_lingering();
 }
@@ -203,8 +244,8 @@ void ConnectionSupervisor::end_some() {
   for (std::size_t i = 0; i < ended_per_turn; ++i) {
     Connection* const next = ending_walk_->next();
     if (next == nullptr) break;
-    if (!killing && next->packets_in() == 0) {
-      self().send_after(newcomers_grace, EndNewcomer{next->pid()});
+    if (!killing && grace_ > Duration::zero() && next->packets_in() == 0) {
+      self().send_after(grace_, EndNewcomer{next->pid()});
     } else {
       self().exit(next->pid(), ending_reason_);
     }
@@ -219,7 +260,8 @@ void ConnectionSupervisor::end_some() {
 }
 
 void ConnectionSupervisor::check_drained() {
-  if (!groups_.empty() || (keeping_ != nullptr && !keeping_->settled())) return;
+  if (!groups_.empty() || !waiting_.empty() || (keeping_ != nullptr && !keeping_->settled()))
+    return;
   if (!std::exchange(drained_, true))
     tell_monitor(detail::SchedulerDrained{self().process().scheduler().number()});
   if (ending_) self().stop(*ending_);
@@ -232,8 +274,10 @@ void ConnectionSupervisor::handle_shutdown(const Reason& reason) {
 }
 
 std::string ConnectionSupervisor::describe() const {
-  return fmt::format("{} connections, {} on their last bytes{}", groups_.size(),
-                     groups_.lingering(), draining_ ? ", draining" : "");
+  return fmt::format("{} connections, {} on their last bytes{}{}", groups_.size(),
+                     groups_.lingering(),
+                     waiting_.empty() ? "" : fmt::format(", {} wait for room", waiting_.size()),
+                     draining_ ? ", draining" : "");
 }
 
 }  // namespace hawser

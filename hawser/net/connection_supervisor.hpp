@@ -13,6 +13,7 @@
 #include <hawser/process/reason.hpp>
 #include <hawser/process/telemetry.hpp>
 
+#include <deque>
 #include <initializer_list>
 #include <list>
 #include <memory>
@@ -26,6 +27,12 @@ namespace hawser {
 struct StartConnection {
   NativeSocket socket;
   ConnectionLimit::Permit permit;
+};
+
+/// cast: an accepted socket that had found no room when its listener ended. It is started like any
+/// other once there is room, or closed when a drain's deadline comes first.
+struct StartWhenRoom {
+  NativeSocket socket;
 };
 
 /// cast: begin to drain; the supervisor's own end follows. So that all schedulers drain at once and
@@ -54,8 +61,10 @@ class ConnectionSupervisor {
 
   void init();
   void handle_cast(StartConnection message);
+  void handle_cast(StartWhenRoom message);
   /// Asks every connection to end, and kills what is left at the drain deadline. Who has not yet
-  /// been heard of is asked a little later: its first packet may be on its way.
+  /// been heard of is asked a little later (ServerOptions::newcomers_grace): its first packet may
+  /// be on its way. Who waits for room comes in when others have ended, and is a newcomer then.
   void handle_cast(StartDraining message);
   void handle_cast(SettingsChanged message);
   void handle_call(ListConnections request, From<std::vector<ConnectionInfo>> from);
@@ -75,6 +84,7 @@ class ConnectionSupervisor {
   };
   void report_not_started(const Error& error);
   void started(Pid pid);
+  void start_waiting();
   void end_all(Reason reason);
   void end_some();
   void kill_the_rest();
@@ -89,12 +99,15 @@ class ConnectionSupervisor {
   // Before the groups: their last connections still speak to it as they go.
   std::unique_ptr<detail::ConnectionKeeping> keeping_;
   detail::ConnectionGenerations groups_;
+  std::deque<NativeSocket> waiting_;  // for room
+  bool room_asked_ = false;
   std::list<detail::ConnectionListing> listings_;
   std::optional<detail::ConnectionWalk> ending_walk_;
   Reason ending_reason_;
   std::uint64_t named_ = 0;
   bool draining_ = false;
   bool drained_ = false;
+  Duration grace_{};  // of newcomers, in this drain
   std::optional<Reason> ending_;
   Instant next_report_;
   std::uint64_t unreported_ = 0;

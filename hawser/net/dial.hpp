@@ -46,7 +46,8 @@ class DialingConnection : public Connection, private detail::Dialing::Owner {
 };
 
 /// Starts dialing on the group's scheduler (whose thread this must be), with handler H, which
-/// `make()` answers once connected. The group must outlive what the connection leaves unsent.
+/// `make()` answers once connected. A group that has an owner must outlive what the connection
+/// leaves unsent.
 template <class H, class Make>
 Result<Pid> dial(const std::shared_ptr<ConnectionGroup>& group, DialOptions options,
                  const SpawnOptions& spawn_options, Make make) {

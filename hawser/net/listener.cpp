@@ -41,7 +41,7 @@ Next Listener::init() {
     spare_.emplace(scheduler.engine());
     spare_->take();
   }
-  if (server_->draining()) held_ |= hold_draining;
+  if (server_->draining()) handle_cast(DrainListener{});
   const auto suspended = server_->suspended();
   if (suspended) held_ |= hold_suspended;
   publish();
@@ -119,10 +119,13 @@ void Listener::no_room(NativeSocket socket) {
   if (!thrown.empty()) report(shed_hook_threw, "the shed hook threw: " + thrown);
 }
 
-bool Listener::try_place(NativeSocket& socket) {
+unsigned Listener::next_scheduler() const noexcept {
   const bool alone = server_->options.spread == AcceptSpread::hand_over;
-  const unsigned target =
-      alone ? server_->limit->least_loaded(next_) : process_->scheduler().number();
+  return alone ? server_->limit->least_loaded(next_) : process_->scheduler().number();
+}
+
+bool Listener::try_place(NativeSocket& socket) {
+  const unsigned target = next_scheduler();
   auto permit = ConnectionLimit::take(server_->limit, target);
   if (!permit) return false;
   next_ = target + 1;
@@ -338,7 +341,15 @@ void Listener::handle_cast(DrainListener) {
           [] { return std::string("listener.draining: nobody is accepted any more"); });
   hold(hold_draining);
   socket_.reset();
-  accepted_.clear();
+  // They have connected, and in a hand-over nobody else has them.
+  for (NativeSocket& socket : std::exchange(accepted_, {})) {
+    const unsigned target = next_scheduler();
+    next_ = target + 1;
+    Ref<ConnectionSupervisor>(server_->supervisors.get(target))
+        .cast(StartWhenRoom{std::move(socket)});
+  }
+  Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor))
+      .cast(detail::ListenerDrained{number_});
 }
 
 Next Listener::handle_shutdown(const Reason& reason) {
@@ -431,6 +442,7 @@ ServerStatus Listener::handle_call(GetServerStatus) const {
     status.bytes_out += counters.bytes_out.get();
     status.pauses += counters.pauses.get();
     status.cut_off += counters.cut_off.get();
+    status.bytes_lost += counters.bytes_lost.get();
   }
   return status;
 }

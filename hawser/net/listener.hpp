@@ -48,7 +48,8 @@ struct SuspendAccepting {
 struct SetMaxConnections {
   std::size_t maximum = 0;
 };
-/// cast: accepts no more, for good.
+/// cast: accepts no more, for good. Who was accepted already and waits for room goes to the
+/// connection supervisors (StartWhenRoom). The monitor is told when that is done, each time.
 struct DrainListener {};
 
 class Listener final : private AcceptEvents {
@@ -92,6 +93,7 @@ class Listener final : private AcceptEvents {
   void on_accept_failed(const Error& error, bool paused) override;
   void place(NativeSocket socket);
   bool try_place(NativeSocket& socket);
+  unsigned next_scheduler() const noexcept;
   void no_room(NativeSocket socket);
   void place_waiting();
   void wait_for_room();

@@ -109,6 +109,11 @@ TEST(Passive, Tcp_E_38_EB_01_AfterATimeOutThePacketStillComes) {
   auto peer = net.connect(at);
   net.run(2s);
   EXPECT_EQ(events.all, Packets{"timeout"});
+  peer->send(framed("whole"));  // nobody waits for it just now
+  net.run(1s);
+  EXPECT_EQ(events.count("whole"), 0U);
+  net.run(4s);
+  EXPECT_EQ(events.count("whole"), 1U) << "the next receive has it";
   peer->send(
       framed("while it slept").substr(0, 5));  // half of it: the next time-out cuts it in two
   net.run(5s);
@@ -370,10 +375,7 @@ TEST(Passive, Tcp_E_55_SuspendedItNeitherReceivesNorTimesOut) {
   });
   auto peer = net.connect(at);
   net.run();
-  const auto suspend = [&](bool on) {
-    ASSERT_TRUE(net.system->run_on(
-        0, [&](Scheduler& scheduler) { scheduler.find(pid)->set_suspended(on); }));
-  };
+  const auto suspend = [&](bool on) { net.suspend(pid, on); };
   suspend(true);
   peer->send(framed("a"));
   net.run(9s);

@@ -250,6 +250,13 @@ TEST_F(PoolTest, Tcp_E_17_TargetsComeAndGo) {
   world.run(100ms);
   EXPECT_EQ(members().size(), 1U);
   EXPECT_FALSE(world.system->call(db(), RemoveMembers(second.text(), 1)));
+  // One without a lease goes at once, and not at the deadline.
+  ASSERT_TRUE(world.system->call(db(), AddMembers(second.text(), 1)));
+  ASSERT_TRUE(world.until([&] { return second.open_now() == 1; }));
+  world.run(100ms);
+  EXPECT_EQ(*world.system->call(db(), RemoveMembers(second.text(), 1, 60s)), 1U);
+  world.run(1s);
+  EXPECT_EQ(second.open_now(), 0U);
 }
 
 TEST_F(PoolTest, ASickMemberConnectsAnew) {

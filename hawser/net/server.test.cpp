@@ -235,7 +235,20 @@ TEST(Server, Tcp_EB_22_AServerOfWhichAPartCannotRunHasNotStarted) {
   send_exit(net.system->whereis("it/connections/1"), Reason::killed());
   net.run(1s);
   EXPECT_EQ(net.left(), before) << "and has left nothing, its bound socket included";
-  EXPECT_TRUE(net.system->start(server<Echo>("it", {.listen = at})).has_value());
+  ASSERT_TRUE(net.system->start(server<Echo>("it", {.listen = at})).has_value());
+  ASSERT_TRUE(net.system->stop_child("it").has_value());
+  // One of several listeners cannot run: the first had begun already.
+  ServerOptions options;
+  options.listen = at;
+  options.spread = AcceptSpread::per_scheduler;
+  options.on_listening = [](const BoundListener& bound) {
+    return bound.listener == 0 ? ListenAnswer::go_on() : ListenAnswer::fail("not here");
+  };
+  const auto half = net.system->start(server<Echo>("it", options));
+  ASSERT_FALSE(half.has_value());
+  EXPECT_NE(half.error().text().find("not here"), std::string::npos) << half.error().text();
+  net.run(1s);
+  EXPECT_EQ(net.left(), before);
 }
 
 /// Has a worker of its own, which does the work.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -104,6 +105,14 @@ TEST(Server, Tcp_R_34_E_27_ConnectionsMayHaveNamesAndBeTracedFromTheStart) {
   ASSERT_EQ(list->size(), 2U);
   EXPECT_EQ(net.system->whereis("it/0.1"), (*list)[0].pid);
   EXPECT_EQ(net.system->whereis("it/0.2"), (*list)[1].pid);
+  const auto traced = [&](std::string_view name) {
+    bool is = false;
+    static_cast<void>(net.system->run_on(0, [&](Scheduler& scheduler) {
+      is = scheduler.find(net.system->whereis(name))->traced();
+    }));
+    return is;
+  };
+  EXPECT_TRUE(traced("it/0.1"));
   Ref<Scripted>((*list)[1].pid).cast(std::string("crash"));
   net.run();
   EXPECT_GE(net.lines_with("it/0.2"), 1U) << net.all_lines();
@@ -113,11 +122,7 @@ TEST(Server, Tcp_R_34_E_27_ConnectionsMayHaveNamesAndBeTracedFromTheStart) {
   ASSERT_TRUE(set_server_options(*net.system, "it", silent).has_value());
   auto third = net.connect(at);
   net.run();
-  bool traced = true;
-  static_cast<void>(net.system->run_on(0, [&](Scheduler& scheduler) {
-    traced = scheduler.find(net.system->whereis("it/0.3"))->traced();
-  }));
-  EXPECT_FALSE(traced);
+  EXPECT_FALSE(traced("it/0.3"));
 }
 
 }  // namespace

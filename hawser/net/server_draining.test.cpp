@@ -1,8 +1,10 @@
 // Draining and stopping: each step an event, from anywhere, within a deadline.
 #include <hawser/net/testing/net_world.hpp>
+#include <hawser/process/sys.hpp>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -83,6 +85,30 @@ TEST(Server, ADrainDoesNotWaitForThoseItKnows) {
   const auto report = server_drain(*net.system, "it", 10s);
   ASSERT_TRUE(report.has_value()) << report.error().text();
   EXPECT_LE(report->took, 5ms);
+}
+
+TEST(Server, NewcomersGraceIsHowLongADrainHearsThem) {
+  for (const Duration grace : {Duration(0s), Duration(2s), Duration(60s)}) {
+    NetWorld net;
+    ServerOptions options;
+    options.newcomers_grace = grace;
+    const Address at = net.serve<Echo>(std::move(options));
+    auto newcomer = net.connect(at);
+    net.run(1s);
+    sim::Faults slow = sim::Faults::none();
+    slow.latency = 1s;
+    const auto rule = net.world().impose("client", "server", slow);
+    newcomer->send(framed("hello"));
+    const auto report = server_drain(*net.system, "it", 10s);
+    ASSERT_TRUE(report.has_value()) << report.error().text();
+    EXPECT_EQ(report->killed, 0U);
+    net.run(2s);
+    EXPECT_EQ(unframed(newcomer->received), grace == 0s ? Packets{} : Packets{"hello"});
+    // At most half of the deadline, or they would be killed and not told.
+    const Duration expected = std::min(grace, Duration(5s));
+    EXPECT_GE(report->took, expected);
+    EXPECT_LE(report->took, expected + 10ms);
+  }
 }
 
 /// Does not want to end.
@@ -188,6 +214,101 @@ TEST(Server, ADrainTellsEachConnectionOnce) {
   EXPECT_EQ(unframed(silent->received), Packets{"bye"});
 }
 
+/// A server with a connection that has spoken, at its limit, and one more that it has accepted.
+struct AtItsLimit {
+  template <class H, class... Arguments>
+  void start(ServerOptions options, Arguments... arguments) {
+    at = net.serve<H>(std::move(options), std::move(arguments)...);
+    known = net.connect(at);
+    known->send(framed("before"));
+    net.run();
+    // Lowered below what comes: the listener accepts, and only then finds no room.
+    SetServerOptions fewer;
+    fewer.max_connections = 1;
+    ASSERT_TRUE(set_server_options(*net.system, "it", fewer).has_value());
+    waiting = net.connect(at);
+    waiting->send(framed("hello"));
+    net.run();
+    ASSERT_EQ(net.status().accepted, 2U);
+    ASSERT_EQ(net.status().connections, 1U);
+  }
+  Events events;
+  NetWorld net;
+  Address at;
+  std::unique_ptr<Peer> known;
+  std::unique_ptr<Peer> waiting;
+};
+
+TEST(Server, Tcp_R_15_WhoWaitsForRoomComesInWhileItDrains) {
+  for (const bool whole_server : {false, true}) {
+    AtItsLimit limited;
+    NetWorld& net = limited.net;
+    ASSERT_NO_FATAL_FAILURE(limited.start<Polite>({}, &net.events, Duration(2s)));
+    if (whole_server) {  // as a program that has handed its sockets over does
+      ASSERT_TRUE(net.system->stop_child("it").has_value());
+    } else {
+      const auto report = server_drain(*net.system, "it", 10s);
+      ASSERT_TRUE(report.has_value()) << report.error().text();
+      EXPECT_EQ(report->refused, 0U);
+      EXPECT_EQ(report->killed, 0U);
+      EXPECT_GE(report->took, 4s) << "one after the other";
+      EXPECT_LE(report->took, 5s);
+    }
+    net.run();
+    EXPECT_EQ(unframed(limited.known->received), (Packets{"before", "bye"}));
+    EXPECT_EQ(unframed(limited.waiting->received), (Packets{"hello", "bye"}));
+    EXPECT_TRUE(limited.waiting->ended) << "closed in order";
+    EXPECT_EQ(net.events.count("told: shutdown"), 2U);
+    EXPECT_EQ(net.lines_with("1 more wait for room"), 1U) << net.all_lines();
+  }
+}
+
+TEST(Server, WhoWaitsForRoomWhileItIsSuspendedComesInWhileItDrains) {
+  AtItsLimit limited;
+  NetWorld& net = limited.net;
+  ASSERT_NO_FATAL_FAILURE(limited.start<Polite>({}, &net.events, Duration(0s)));
+  ASSERT_TRUE(suspend_server(*net.system, "it", SuspendMode::close_socket).has_value());
+  ASSERT_TRUE(server_drain(*net.system, "it", 10s).has_value());
+  net.run();
+  EXPECT_EQ(unframed(limited.waiting->received), (Packets{"hello", "bye"}));
+}
+
+TEST(Server, WhoFindsNoRoomBeforeTheDrainDeadlineIsClosedAndCounted) {
+  AtItsLimit limited;
+  NetWorld& net = limited.net;
+  ASSERT_NO_FATAL_FAILURE(limited.start<Stubborn>({}));
+  const auto before = net.status().not_started;
+  const auto drained =
+      net.system->call(server_monitor(*net.system, "it"), DrainServer(3s), Duration(1h));
+  ASSERT_TRUE(drained.has_value());
+  EXPECT_EQ(drained->killed, 1U);
+  EXPECT_EQ(drained->refused, 1U);
+  EXPECT_GE(drained->took, 3s);
+  EXPECT_LE(drained->took, 3100ms);
+  EXPECT_EQ(net.status().not_started, before + 1);
+  net.run();
+  EXPECT_TRUE(limited.waiting->over());
+  EXPECT_TRUE(limited.waiting->received.empty());
+  EXPECT_EQ(net.lines_with("closing 1 that waited for room"), 1U) << net.all_lines();
+}
+
+TEST(Server, ADrainDoesNotWaitForAListenerThatDoesNotAnswer) {
+  NetWorld net;
+  const Address at = net.serve<Echo>({});
+  auto peer = net.connect(at);
+  peer->send(framed("before"));
+  net.run();
+  ASSERT_TRUE(sys::suspend(net.system->environment(), server_listener(*net.system, "it").pid()));
+  net.run();
+  const auto drained =
+      net.system->call(server_monitor(*net.system, "it"), DrainServer(3s), Duration(1h));
+  ASSERT_TRUE(drained.has_value());
+  EXPECT_GE(drained->took, 100ms);
+  EXPECT_LE(drained->took, 200ms);
+  net.run();
+  EXPECT_TRUE(peer->ended);
+}
+
 TEST(Server, Tcp_R_15_E_02_AtTheDeadlineWhatIsLeftIsKilledAndCounted) {
   Events seen;
   NetWorld net;
@@ -209,6 +330,21 @@ TEST(Server, Tcp_R_15_E_02_AtTheDeadlineWhatIsLeftIsKilledAndCounted) {
   EXPECT_EQ(seen.count("killed 2"), 2U) << "of each scheduler";
   EXPECT_EQ(seen.all.back(), "down 0");
   for (const auto& each : peers) EXPECT_TRUE(each->over());
+}
+
+TEST(Server, Tcp_EB_08_ADrainWithoutADeadlineHasTheServersOwn) {
+  NetWorld net;
+  ServerOptions options;
+  options.drain_deadline = 3s;
+  const Address at = net.serve<Stubborn>(std::move(options));
+  auto peer = net.connect(at);
+  net.run();
+  const auto drained =
+      net.system->call(server_monitor(*net.system, "it"), DrainServer(), Duration(1h));
+  ASSERT_TRUE(drained.has_value());
+  EXPECT_EQ(drained->killed, 1U);
+  EXPECT_GE(drained->took, 3s);
+  EXPECT_LE(drained->took, 3100ms);
 }
 
 TEST(Server, Tcp_E_02_TheReasonOfAStopReachesTheHandlers) {

@@ -160,6 +160,24 @@ TEST(Server, Tcp_R_01_WhoFindsNoRoomMayBeToldSo) {
   EXPECT_EQ(net.left(), before);
 }
 
+TEST(Server, Tcp_EB_08_WhoIsShedAndStaysIsClosedAtTheShedDeadline) {
+  NetWorld net;
+  ServerOptions options;
+  options.max_connections = 1;
+  options.at_limit = AtLimit::shed;
+  options.shed_deadline = 3s;
+  options.shed = [](const Address&) { return std::string("busy"); };
+  const Address at = net.serve<Echo>(std::move(options));
+  auto first = net.connect(at);
+  net.run();
+  const auto before = net.left();
+  auto second = net.connect(at, false);  // does not hear it, and does not close
+  net.run(2s);
+  EXPECT_EQ(net.left().sockets, before.sockets + 1);
+  net.run(2s);
+  EXPECT_EQ(net.left().sockets, before.sockets);
+}
+
 TEST(Server, AShedHookThatThrowsCostsItsClientOnly) {
   NetWorld net;
   ServerOptions options;
@@ -236,6 +254,25 @@ TEST(Server, Tcp_C_06_R_30_NobodyIsAcceptedBeyondTheLimit) {
   net.run(10s);
   EXPECT_EQ(net.status().accepted, accepted) << "they are the kernel's";
   EXPECT_EQ(net.status().connections, 5U);
+}
+
+TEST(Server, Tcp_C_06_R_30_WhoWasAcceptedBeyondTheLimitAllTheSameWaits) {
+  NetWorld net;
+  const Address at = net.serve<Echo>({});
+  auto first = net.connect(at);
+  net.run();
+  SetServerOptions fewer;
+  fewer.max_connections = 1;
+  ASSERT_TRUE(set_server_options(*net.system, "it", fewer).has_value());
+  auto second = net.connect(at);  // the listener has not asked for room since
+  second->send(framed("x"));
+  net.run(1s);
+  EXPECT_EQ(net.status().accepted, 2U);
+  EXPECT_EQ(net.status().connections, 1U);
+  EXPECT_TRUE(second->received.empty());
+  first->close();
+  net.run(1s);
+  EXPECT_FALSE(second->received.empty());
 }
 
 }  // namespace

@@ -145,6 +145,17 @@ TEST(Server, Tcp_EB_12_ConnectionsEndInAnyOrderAndTheListIsRight) {
     const auto list = server_connections(*net.system, "it");
     ASSERT_TRUE(list.has_value());
     ASSERT_EQ(list->size(), peers.size());
+    // Whoever comes is the last of them, also behind one that has just ended.
+    auto fresh = net.connect(at);
+    net.run();
+    const auto with_fresh = server_connections(*net.system, "it");
+    ASSERT_TRUE(with_fresh.has_value());
+    ASSERT_EQ(with_fresh->size(), peers.size() + 1);
+    if (!list->empty()) {
+      ASSERT_GT(list->back().age, with_fresh->back().age);
+    }
+    fresh.reset();
+    net.run();
   }
 }
 

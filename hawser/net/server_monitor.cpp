@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <utility>
@@ -18,6 +19,8 @@
 namespace hawser {
 namespace {
 constexpr std::size_t awaiting_max = 1000;
+/// A listener that does not answer within it (it is suspended, say) does not hold a drain up.
+constexpr Duration acceptors_patience = 100ms;
 
 const TracePoint& point_of(ServerEvent::Kind kind) noexcept {
   static constexpr std::array points{&trace_point::server_suspended,
@@ -230,6 +233,7 @@ void ServerMonitor::handle_cast(detail::SchedulerBack) {
   if (server_->draining()) return;
   // The server's parts were ended to be started again, by a strategy that takes several.
   draining_ = drained_ = deadline_told_ = false;
+  still_accepting_.clear();
 }
 
 bool ServerMonitor::note_drain() {
@@ -244,8 +248,25 @@ bool ServerMonitor::note_drain() {
 
 void ServerMonitor::begin_drain() {
   if (!note_drain()) return;
+  // First the listeners: a supervisor that has nobody is done at once, and what is on its way from
+  // a listener would find it closed.
+  const std::vector<Pid> acceptors = server_->acceptors.all();
+  for (unsigned i = 0; i < acceptors.size(); ++i) {
+    still_accepting_.insert(i);
+    Ref<Listener>(acceptors[i]).cast(DrainListener{});
+  }
+  self().send_after(std::min(acceptors_patience, server_->draining()->deadline), AcceptorsLate{});
+}
+
+void ServerMonitor::handle_cast(detail::ListenerDrained message) {
+  if (still_accepting_.erase(message.listener) != 0 && still_accepting_.empty())
+    drain_connections();
+}
+
+void ServerMonitor::drain_connections() {
+  still_accepting_.clear();
   const auto drain = server_->draining();
-  for (const Pid pid : server_->acceptors.all()) Ref<Listener>(pid).cast(DrainListener{});
+  if (!drain) return;
   for (const Pid pid : server_->supervisors.all())
     Ref<ConnectionSupervisor>(pid).cast(StartDraining{drain->deadline, drain->reason});
 }
@@ -266,6 +287,7 @@ void ServerMonitor::settle_drain() {
 void ServerMonitor::handle_cast(detail::DrainDeadlinePassed message) {
   drain_.killed += message.killed;
   drain_.cut_off += message.cut_off;
+  drain_.refused += message.refused;
   if (!std::exchange(deadline_told_, true))
     tell(ServerEvent::Kind::drain_deadline, server_->limit->load() + message.killed);
   tell(ServerEvent::Kind::killed, message.killed);
@@ -287,6 +309,8 @@ void ServerMonitor::handle_info(Info& info) {
     }
   } else if (const auto* recheck = info.get<RecheckAlarm>()) {
     look_at(recheck->index, figure(alarms_[recheck->index].alarm().on));
+  } else if (info.get<AcceptorsLate>() != nullptr) {
+    if (!still_accepting_.empty()) drain_connections();
   } else if (const auto* down = info.get<Down>()) {
     watchers_.erase(down->from);
   } else {

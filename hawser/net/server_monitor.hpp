@@ -27,11 +27,13 @@ struct DrainReport {
   std::size_t connections = 0;  ///< there were when it began
   std::size_t killed = 0;       ///< did not end within the deadline
   std::size_t cut_off = 0;      ///< had ended, but their last bytes had not left by then
+  std::size_t refused = 0;      ///< had been accepted at max_connections, and no room came by then
   Duration took{};
 };
 
 /// call of Ref<ServerMonitor>: no more accepting, every connection is asked to end with `reason`
-/// (its handler's handle_shutdown, or terminate), and what is left at the deadline is killed.
+/// (its handler's handle_shutdown, or terminate), and what is left at the deadline is killed. Who
+/// had been accepted at max_connections, and waits, is started as others end, and then asked, too.
 /// Answered when the last one is gone. The server's processes stay, but serve nobody again; who
 /// wants it down too has stop_server. A second drain waits for the first.
 struct DrainServer {
@@ -61,12 +63,17 @@ namespace detail {
 // Casts from the other parts of the server.
 struct DrainBegun {};
 struct SchedulerBack {};
+/// Whatever this listener has accepted is with the connection supervisors now.
+struct ListenerDrained {
+  unsigned listener = 0;
+};
 struct SchedulerDrained {
   unsigned scheduler = 0;
 };
 struct DrainDeadlinePassed {
   std::size_t killed = 0;
   std::size_t cut_off = 0;
+  std::size_t refused = 0;
 };
 struct AcceptShortage {
   unsigned listener = 0;
@@ -94,6 +101,7 @@ class ServerMonitor {
   void handle_cast(const ServerEvent& event);  ///< from the parts, to all watchers
   void handle_cast(detail::DrainBegun message);
   void handle_cast(detail::SchedulerBack message);
+  void handle_cast(detail::ListenerDrained message);
   void handle_cast(detail::SchedulerDrained message);
   void handle_cast(detail::DrainDeadlinePassed message);
   void handle_cast(detail::AcceptShortage message);
@@ -112,10 +120,12 @@ class ServerMonitor {
   struct RecheckAlarm {
     std::size_t index = 0;
   };
+  struct AcceptorsLate {};
 
   void tell(ServerEvent::Kind kind, std::size_t count, std::string text = {});
   bool note_drain();
   void begin_drain();
+  void drain_connections();
   void settle_drain();
   void look_at(std::size_t alarm, std::size_t value);
   void watch_connections(std::size_t alarm, std::uint64_t token);
@@ -137,7 +147,8 @@ class ServerMonitor {
   bool deadline_told_ = false;
   Instant drain_begun_;
   DrainReport drain_;
-  std::set<unsigned> still_draining_;
+  std::set<unsigned> still_accepting_;  // acceptors that have not said that they are done
+  std::set<unsigned> still_draining_;   // schedulers
   std::vector<From<DrainReport>> drain_waiters_;
 };
 

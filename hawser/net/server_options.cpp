@@ -44,6 +44,8 @@ std::vector<std::string> ServerOptions::faults() const {
   if (backlog < 1) faults.emplace_back("backlog: must be at least 1");
   if (drain_deadline < Duration::zero())
     faults.emplace_back("drain_deadline: must not be negative");
+  if (newcomers_grace < Duration::zero())
+    faults.emplace_back("newcomers_grace: must not be negative");
   if (accept_pause <= Duration::zero())
     faults.emplace_back("accept_pause: must be longer than zero");
   if (period <= Duration::zero()) faults.emplace_back("period: must be longer than zero");

@@ -174,6 +174,10 @@ struct ServerOptions {
   unsigned acceptors = 0;
   /// How long connections get to end when the server is stopped; then they are killed.
   Duration drain_deadline = 10s;
+  /// A drain ends those who have not yet sent a packet so much later than the others (at most half
+  /// of its deadline): who has only just come would be as good as refused, and in a hand-over
+  /// nobody is refused. Best some round trips; zero: they end at once, too.
+  Duration newcomers_grace = 50ms;
   /// Bound and listening, but not accepting until resume_server().
   bool start_suspended = false;
   /// A resumed server whose address somebody else has taken meanwhile tries again so often; zero:
@@ -248,6 +252,9 @@ struct ServerStatus {
   std::uint64_t bytes_out = 0;
   std::uint64_t pauses = 0;   ///< times a connection stopped reading at its high-water mark
   std::uint64_t cut_off = 0;  ///< ends whose last bytes did not leave within the flush deadline
+  /// Bytes that were queued on connections and never left: of those cut off, and of those that were
+  /// killed or reset, or whose peer had gone.
+  std::uint64_t bytes_lost = 0;
 
   std::size_t uncounted = 0;  ///< open, but taken out of the count
   std::uint64_t shed = 0;     ///< of those refused: got the answer of ServerOptions::shed

@@ -73,6 +73,7 @@ TEST(Server, Tcp_EB_08_R_25_AWrongValueOfEachFieldIsNamed) {
          options.spread = AcceptSpread::per_scheduler;
        }},
       {"drain_deadline:", [](auto& options) { options.drain_deadline = -1s; }},
+      {"newcomers_grace:", [](auto& options) { options.newcomers_grace = -1ms; }},
       {"listen_retry:", [](auto& options) { options.listen_retry = -1s; }},
       {"backlog:", [](auto& options) { options.backlog = 0; }},
       {"unix_mode:", [](auto& options) { options.unix_mode = 01000; }},
@@ -205,6 +206,18 @@ TEST(Server, Tcp_C_22_IntensityAndPeriodAct) {
     EXPECT_EQ(net.system->whereis("it") == server, intensity == 5U);
     EXPECT_TRUE(net.status().accepting);
   }
+  // The same restarts, but further apart than the period: never too many.
+  NetWorld net;
+  ServerOptions options;
+  options.intensity = 2;
+  options.period = 1s;
+  net.serve<Echo>(std::move(options));
+  const Pid server = net.system->whereis("it");
+  for (unsigned i = 0; i < 4; ++i) {
+    send_exit(server_listener(*net.system, "it").pid(), Reason::killed());
+    net.run(1500ms);
+  }
+  EXPECT_EQ(net.system->whereis("it"), server);
 }
 
 TEST(Server, Tcp_C_22_TheStrategyActs) {

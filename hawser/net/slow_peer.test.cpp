@@ -264,7 +264,7 @@ TEST_F(SlowPeerTest, Tcp_E_49_HibernateGivesMemoryBack) {
   for (int round = 0; round < 3; ++round) {
     peer->send(framed(std::string(60'000, 'x')).substr(0, 30'000));
     net.run();
-    peer->send(framed(std::string(60'000, 'x')).substr(30'000) + framed("y") + "\0");
+    peer->send(framed(std::string(60'000, 'x')).substr(30'000) + framed("y"));
     net.run();
   }
   EXPECT_EQ(rig.seen.starting_with("packet"), 6U);
@@ -276,6 +276,37 @@ TEST_F(SlowPeerTest, Tcp_E_49_HibernateGivesMemoryBack) {
   Ref<Rigged>(rig.pid).cast(std::string("hibernate"));
   net.run();
   EXPECT_EQ(rig.seen.all.back(), "held 0");
+}
+
+TEST_F(SlowPeerTest, Tcp_E_49_OfAnUnfinishedPacketNoMoreThanItsBytesIsHeld) {
+  rig.packet = [](Packet packet) {
+    if (packet == "hold") connection().activate(0);
+    return keep();
+  };
+  std::vector<std::size_t> sizes;
+  rig.cast = [&](const std::string& word) {
+    if (word == "go on") connection().activate(ConnectionOptions::unlimited);
+    if (word == "hibernate") connection().hibernate();
+    if (word == "how much") sizes.push_back(connection().held_memory());
+    return keep();
+  };
+  const Address at = net.serve<Rigged>({}, &rig);
+  auto peer = net.connect(at);
+  // Whole packets and a piece of one are kept together, and then the piece alone.
+  const std::string whole = framed(std::string(1000, 'x'));
+  peer->send(framed("hold") + whole + whole + whole + whole.substr(0, 100));
+  net.run();
+  for (const char* word : {"go on", "how much", "hibernate", "how much"}) {
+    Ref<Rigged>(rig.pid).cast(std::string(word));
+    net.run();
+  }
+  EXPECT_EQ(rig.seen.starting_with("packet"), 4U);
+  ASSERT_EQ(sizes.size(), 2U);
+  EXPECT_GE(sizes[0], 3000U);
+  EXPECT_LE(sizes[1], 300U);
+  peer->send(whole.substr(100));
+  net.run();
+  EXPECT_EQ(rig.seen.starting_with("packet"), 5U) << "and its bytes are still there";
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 namespace hawser {
 namespace {
 
+using testing::left_in;
 using testing::LineLog;
 using testing::NetWorld;
 
@@ -134,18 +135,6 @@ Stack choose_stack(Random& random, const testing::IssuedCertificate& certificate
     stack.framing = whole();
   }
   return stack;
-}
-
-NetWorld::Left left_in(System& system) {
-  NetWorld::Left sum;
-  for (unsigned i = 0; i < system.scheduler_count(); ++i) {
-    static_cast<void>(system.run_on(i, [&](Scheduler& scheduler) {
-      sum.processes += scheduler.process_count();
-      sum.sockets += scheduler.engine().open_sockets();
-      sum.timers += scheduler.timers().armed();
-    }));
-  }
-  return sum;
 }
 
 class Round {

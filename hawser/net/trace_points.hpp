@@ -33,11 +33,16 @@ inline constexpr TracePoint connection_paused{"connection.paused"};
 /// It has ended; the text says why. Measures: age_ns, packets_in, packets_out, bytes_in, bytes_out,
 /// unsent, reason (a Reason::Kind).
 inline constexpr TracePoint connection_ended{"connection.ended"};
+/// Bytes that were queued on it will never leave: they had not by the flush deadline or a drain's,
+/// it was killed or reset, or its peer had gone. Perhaps some time after connection.ended, whose
+/// `unsent` says what was still to leave then. Measures: bytes.
+inline constexpr TracePoint connection_bytes_lost{"connection.bytes_lost"};
 /// Connections that a server could not start, told once in ten seconds.
 inline constexpr TracePoint connections_not_started{"connections.not_started"};
-/// A drain, by scheduler. Measures: connections.
+/// A drain, by scheduler. Measures: connections; waiting, for room among them.
 inline constexpr TracePoint connections_draining{"connections.draining"};
-/// What the drain deadline has killed, by scheduler. Measures: killed, cut_off.
+/// What the drain deadline has killed, by scheduler. Measures: killed, cut_off; refused: waited for
+/// room in vain.
 inline constexpr TracePoint connections_killed{"connections.killed"};
 
 // ---- servers: each ServerEvent. Measures: count ------------------------------------------------

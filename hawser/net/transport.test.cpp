@@ -368,22 +368,27 @@ TEST(Transport, AnswersToOneChunkGoDownTogether) {
   EXPECT_EQ(sends, 1) << "a TLS record each would cost more than the answers";
 }
 
-TEST(Transport, AGoodbyeStandsBehindWhatTheSameChunkWasAnswered) {
-  Rig rig;
-  rig.packet = [](Packet packet) {
-    return packet == "bye" ? send("bye").then_stop(Reason::normal()) : send(packet);
-  };
+/// `x` and `last` come in one chunk; what the peer then has.
+std::string received_for_one_chunk(Rig& rig, const std::string& last) {
   NetWorld net;
   ServerOptions options = with({toy_cipher({.goodbye = "!"}), toy_packets(2)});
   options.framing = whole();
   const Address at = net.serve<Rigged>(std::move(options), &rig);
   auto peer = net.connect(at);
+  peer->send("H" + masked("\x01x\x03" + last, toy_key));
+  net.run(1s);
+  return peer->received;
+}
+
+TEST(Transport, AGoodbyeStandsBehindWhatTheSameChunkWasAnswered) {
+  Rig rig;
+  rig.packet = [](Packet packet) {
+    return packet == "bye" ? send("bye").then_stop(Reason::normal()) : send(packet);
+  };
   const std::string bytes =
       "\x01x\x03"
       "bye";
-  peer->send("H" + masked(bytes, toy_key));
-  net.run(1s);
-  EXPECT_EQ(peer->received, "H" + masked(bytes, toy_key) + "!");
+  EXPECT_EQ(received_for_one_chunk(rig, "bye"), "H" + masked(bytes, toy_key) + "!");
 }
 
 TEST(Transport, AHalfCloseStandsBehindWhatTheSameChunkWasAnswered) {
@@ -393,17 +398,10 @@ TEST(Transport, AHalfCloseStandsBehindWhatTheSameChunkWasAnswered) {
     if (packet == "end") connection().end_sending();
     return keep();
   };
-  NetWorld net;
-  ServerOptions options = with({toy_cipher({.goodbye = "!"}), toy_packets(2)});
-  options.framing = whole();
-  const Address at = net.serve<Rigged>(std::move(options), &rig);
-  auto peer = net.connect(at);
   const std::string bytes =
       "\x01x\x03"
       "end";
-  peer->send("H" + masked(bytes, toy_key));
-  net.run(1s);
-  EXPECT_EQ(peer->received, "H" + masked(bytes, toy_key) + "!");
+  EXPECT_EQ(received_for_one_chunk(rig, "end"), "H" + masked(bytes, toy_key) + "!");
 }
 
 TEST(Transport, PacketsOnTheShortAndTheLongWayStayInOrder) {

@@ -36,7 +36,15 @@ bool EarQueue::add(std::shared_ptr<const RelayedEvent> event, Instant now) {
   if (!attenuated_) return push({std::move(event)});
   Topic& topic = topics_[event->topic()];
   if (now < topic.free_at) {
-    topic.held = std::move(event);  // the newest replaces what was held
+    // The newest replaces what was held.
+    const std::size_t others = held_bytes_ - (topic.held ? topic.held->framed().size() : 0);
+    if (others + event->framed().size() > options_->ear_bytes) {
+      if (options_->ear_overflow == EarOverflow::end) return false;
+      ++dropped_;
+      return true;
+    }
+    held_bytes_ = others + event->framed().size();
+    topic.held = std::move(event);
     return true;
   }
   topic.free_at = now + options_->attenuation;
@@ -50,6 +58,7 @@ Instant EarQueue::tick(Instant now, bool& fits) {
   for (auto& [name, topic] : topics_) {
     if (topic.held == nullptr || topic.free_at > now) continue;
     topic.free_at = now + options_->attenuation;
+    held_bytes_ -= topic.held->framed().size();
     if (!push({std::exchange(topic.held, nullptr)})) fits = false;
   }
   return next_tick();

@@ -58,6 +58,7 @@ class EarQueue {
   bool attenuated_;
   std::deque<Item> items_;
   std::size_t bytes_ = 0;
+  std::size_t held_bytes_ = 0;
   std::uint64_t dropped_ = 0;
   std::map<std::string, Topic, std::less<>> topics_;
 };

@@ -33,6 +33,7 @@ ServerOptions server_options(const HostOptions& options, const std::string& host
   // With the room, on its scheduler.
   server.spread = AcceptSpread::per_scheduler;
   server.acceptors = 1;
+  server.connection.active_packets = options.intake;
   server.on_listening = [host, what, first = std::move(server.on_listening)](
                             const BoundListener& bound) -> ListenAnswer {
     if (first)
@@ -71,9 +72,12 @@ ChildSpec host(std::string name, HostOptions options) {
     room.id = room_name(name);
     room.start = [name, shared, settings = std::make_shared<std::optional<Room::Settings>>()](
                      const StartContext& at) -> Result<Pid> {
-      auto spawned = spawn<RoomProcess>(at.scheduler,
-                                        SpawnOptions{.name = room_name(name), .parent = at.parent},
-                                        name, shared, settings);
+      // Each connection has at most HostOptions::intake messages there.
+      auto spawned = spawn<RoomProcess>(
+          at.scheduler,
+          SpawnOptions{
+              .name = room_name(name), .parent = at.parent, .mailbox = {.messages = UINT32_MAX}},
+          name, shared, settings);
       if (!spawned) return std::unexpected(std::move(spawned.error()));
       return spawned->pid();
     };
@@ -97,6 +101,8 @@ ChildSpec host(std::string name, HostOptions options) {
     if (shared->http) {
       ServerOptions http = server_options(*shared, name, *shared->http, Listens::What::http);
       http.framing = raw();
+      http.connection.active_packets = ConnectionOptions::unlimited;
+      http.max_connections = shared->operators;
       children.children.push_back(server<detail::OperatorConnection>(
           name + "/http", std::move(http), room_name(name), shared));
     }

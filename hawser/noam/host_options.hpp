@@ -82,15 +82,28 @@ struct HostOptions {
   Duration tick = 2s;           ///< beacons, missed heart-beats, stale entries
   Duration stale = 10s;         ///< free lemmas and peers without a word for so long are forgotten
   double heartbeat_factor = 2;  ///< a lemma may be silent for so many of its heart-beats
-  Duration callback_timeout = 10s;      ///< to connect to a lemma
-  Duration registration_timeout = 10s;  ///< from a connection to its first frame
+  Duration callback_timeout = 10s;  ///< to connect to a lemma
+  /// From a connection to its registration (where strangers may play: to its first frame).
+  Duration registration_timeout = 10s;
   Duration attenuation = 100ms;  ///< for dialect "arduino": at most one event a topic in this time
 
   std::size_t lemmas = 10'000;       ///< registered at once
   std::size_t free_guests = 10'000;  ///< waiting for a room
   std::size_t grabbed = 10'000;      ///< names; beyond it those grabbed first go
-  std::size_t peers = 1'000;         ///< other hosts
-  std::size_t last_values = 10'000;  ///< last values kept, a topic and a sender each
+  std::size_t peers = 256;           ///< other hosts
+  /// Last values kept for the operator, a topic and a sender each, and their bytes; beyond that the
+  /// oldest go.
+  std::size_t last_values = 10'000;
+  std::size_t last_value_bytes = std::size_t{16} << 20;
+  /// Other hosts that are asked for their guests at once; the others wait their turn. An answer has
+  /// at most so many bytes, and is all there within so long.
+  std::size_t fetches = 16;
+  std::size_t fetch_bytes = std::size_t{1} << 20;
+  Duration fetch_timeout = 10s;
+  /// Connections to the operator's API at once; more wait to be accepted.
+  std::size_t operators = 256;
+  /// Messages of one lemma that wait for the room; meanwhile its connection is not read.
+  std::uint32_t intake = 256;
   /// Events towards one lemma that wait for its connection, or because it reads slowly.
   std::size_t ear_events = 10'000;
   std::size_t ear_bytes = std::size_t{16} << 20;
@@ -111,7 +124,7 @@ struct HostStatus {
   std::size_t peers = 0;
   std::uint64_t events = 0;      ///< taken in
   std::uint64_t deliveries = 0;  ///< given to lemmas' queues
-  std::uint64_t ignored = 0;     ///< messages and datagrams without effect
+  std::uint64_t ignored = 0;     ///< messages and datagrams that were understood, without effect
 };
 
 }  // namespace hawser::noam

@@ -39,7 +39,10 @@ TEST_F(NoamHost, Noam_H_02_no_datagram_ends_anything) {
         std::string(R"(["server_beacon","x",8081,null])"),
         std::string(R"(["server_beacon","x",8081,"no date"])"), std::string(R"(["server_beacon"])"),
         std::string(R"(["marco"])"), std::string(R"(["marco",{},[]])"), std::string(60'000, '['),
-        std::string("\xff\xfe\x00", 3), std::string(R"(["polo","lab",1])")})
+        std::string("\xff\xfe\x00", 3), std::string(65'507, '"'),
+        std::string("[\"marco\",\"\xff\",\"lab\"]"),
+        R"(["server_beacon","x",8081,"])" + std::string(2'000, 'x') + R"("])",
+        std::string(R"(["polo","lab",1])")})
     udp.send(stage.address(1030), bad);
   world.run_for(1s);
   play(lemma, R"(["event","a","t",1])");
@@ -394,6 +397,18 @@ TEST_F(NoamHost, ARoomWithANewNameDropsEverybody) {
   world.run_for(10ms);
   ASSERT_EQ(udp.received.size(), 1U);
   EXPECT_EQ(udp.received[0].second, R"(["polo","den",7733])");
+  EXPECT_TRUE(stage.status().on) << "the switch stays as it was";
+  // Who was asked into the old room was not asked into the new one.
+  udp.send(stage.address(1030), encode(Marco{"b", "", "", ""}));
+  world.run_for(10ms);
+  ASSERT_TRUE(grab_guest(stage.system(), "noam", "b").value());
+  ASSERT_TRUE(set_host_room(stage.system(), "noam", "attic"));
+  udp.received.clear();
+  for (const char* name : {"a", "b"})
+    udp.send(stage.address(1030), encode(Marco{name, "", "", ""}));
+  world.run_for(10ms);
+  EXPECT_TRUE(udp.received.empty());
+  EXPECT_FALSE(set_host_room(stage.system(), "noam", "\xff")) << "no text";
 }
 
 TEST_F(NoamHost, Noam_H_09_off_is_off_and_cuts_no_frame) {
@@ -426,6 +441,18 @@ TEST_F(NoamHost, WithoutARoomItIsOff) {
   udp.send(stage.address(1030), encode(Marco{"a", "", "", ""}));
   world.run_for(100ms);
   EXPECT_TRUE(udp.received.empty());
+}
+
+TEST_F(NoamHost, ASecondHostOnOnePortIsToldAndTakesNoLemmasAway) {
+  start();
+  const auto second = stage.system().start(noam::host("second", room("den")));
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().text().find("7733"), std::string::npos) << second.error().text();
+  HostOptions beside = room("den");
+  beside.tcp = "0.0.0.0:7734";
+  beside.websocket.reset();
+  EXPECT_TRUE(stage.system().start(noam::host("beside", beside)))
+      << "where marcos are heard there is room for several";
 }
 
 TEST_F(NoamHost, WrongOptionsAreAllNamed) {

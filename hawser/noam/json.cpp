@@ -297,10 +297,10 @@ std::string decode_string(BytesView inside) {
 
 }  // namespace
 
-Result<void> check_json(BytesView text) {
+Result<void> check_json(BytesView text, unsigned within) {
   Scanner scanner(text);
   scanner.skip_blanks();
-  if (!scanner.value()) return std::unexpected(scanner.fault());
+  if (!scanner.value(within)) return std::unexpected(scanner.fault());
   scanner.skip_blanks();
   if (!scanner.over()) {
     scanner.fail("something follows the value");
@@ -346,23 +346,41 @@ bool json_each(BytesView array, const std::function<void(BytesView)>& visit) {
   return true;
 }
 
-std::optional<BytesView> json_member(BytesView object, BytesView name) {
+bool json_members(BytesView object, const std::function<void(BytesView, BytesView)>& visit) {
   Scanner scanner(object);
   scanner.skip_blanks();
-  if (!scanner.take('{')) return std::nullopt;
-  std::optional<BytesView> found;
-  std::string scratch;
+  if (!scanner.take('{')) return false;
   while (!scanner.take('}')) {
     const auto key = scanner.value(1);
     scanner.skip_blanks();
-    if (!key || !scanner.take(':')) return std::nullopt;
+    if (!key || !scanner.take(':')) return false;
     const auto value = scanner.value(1);
-    if (!value) return std::nullopt;
-    if (json_string_view(*key, scratch) == name) found = value;
+    if (!value) return false;
+    visit(*key, *value);
     scanner.skip_blanks();
     scanner.take(',');
   }
-  return found;
+  return true;
+}
+
+std::optional<BytesView> json_member(BytesView object, BytesView name) {
+  std::optional<BytesView> found;
+  std::string scratch;
+  const bool is_object = json_members(object, [&](BytesView key, BytesView value) {
+    if (json_string_view(key, scratch) == name) found = value;
+  });
+  return is_object ? found : std::nullopt;
+}
+
+bool is_utf8(BytesView text) noexcept {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    const unsigned size = static_cast<unsigned char>(*at) < 0x80 ? 1 : read_utf8(at, end).size;
+    if (size == 0) return false;
+    at += size;
+  }
+  return true;
 }
 
 std::optional<BytesView> json_string_view(BytesView value, std::string& scratch) {

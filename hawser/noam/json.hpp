@@ -17,8 +17,9 @@ namespace hawser::noam {
 /// Arrays and objects within each other that are accepted; deeper ones are a protocol_error.
 inline constexpr unsigned json_depth = 64;
 
-/// Whether `text` is one JSON value; protocol_error says what is wrong and at which byte.
-Result<void> check_json(BytesView text);
+/// Whether `text` is one JSON value; protocol_error says what is wrong and at which byte. It will
+/// stand within so many arrays and objects.
+Result<void> check_json(BytesView text, unsigned within = 0);
 
 /// The first elements of the array that `text` is: as many as `elements` has room for are stored,
 /// each its own text without blanks around it; answers how many there are in all. protocol_error:
@@ -33,6 +34,11 @@ bool json_each(BytesView array, const std::function<void(BytesView element)>& vi
 /// `object` is no object. The same about `object` as above.
 std::optional<BytesView> json_member(BytesView object, BytesView name);
 
+/// Calls `visit` with each member of an object: the name as a checked string with its quotes, and
+/// the value. False: `object` is none. The same about the text as above.
+bool json_members(BytesView object,
+                  const std::function<void(BytesView name, BytesView value)>& visit);
+
 /// What a checked value means; nothing when it is of another kind. A \u escape that is half of a
 /// surrogate pair becomes U+FFFD. Numbers beyond a double's range are infinite.
 std::optional<std::string> json_to_string(BytesView value);
@@ -42,6 +48,9 @@ std::optional<bool> json_to_bool(BytesView value);
 /// The text of a checked string without its quotes: a view of it when it holds no escape, else
 /// decoded into `scratch`. Nothing when it is no string.
 std::optional<BytesView> json_string_view(BytesView value, std::string& scratch);
+
+/// Whether `text` is UTF-8 (RFC 3629), as every name and topic must be: JSON knows no other text.
+bool is_utf8(BytesView text) noexcept;
 
 /// `text`, which should be UTF-8 (what is not becomes U+FFFD), as a JSON string with its quotes.
 /// ASCII only, if so wanted: everything above U+007F is escaped.

@@ -1,5 +1,6 @@
 // The handler's side: events are framed here, so that the link only passes them on.
 #include <hawser/noam/detail/lemma_link.hpp>
+#include <hawser/noam/json.hpp>
 #include <hawser/noam/lemma.hpp>
 
 #include <hawser/base/check.hpp>
@@ -30,6 +31,10 @@ Result<Payload> framed_event(const LemmaOptions& options, BytesView topic, Bytes
     return std::unexpected(Error{ErrorKind::invalid_argument, 0, "noam speak",
                                  fmt::format("a topic has at most {} bytes", limits.topic)});
   }
+  if (!is_utf8(topic)) {
+    return std::unexpected(
+        Error{ErrorKind::invalid_argument, 0, "noam speak", "the topic is not UTF-8"});
+  }
   auto event = encode_event(options.guest, topic, value, options.ascii);
   if (!event) return std::unexpected(std::move(event.error()));
   auto framed = frame(*event);
@@ -50,6 +55,8 @@ void Lemma::handle_cast(Speak message) {
   if (auto spoken = speak(message.topic, message.value); !spoken)
     count_unexpected(spoken.error().text());
 }
+
+void Lemma::handle_cast(Confirm message) { Ref<LemmaLink>(link_).cast(message); }
 
 void Lemma::handle_cast(Rediscover message) { Ref<LemmaLink>(link_).cast(message); }
 

@@ -56,6 +56,8 @@ struct Speak {
 struct GetLemmaStatus {
   using Reply = LemmaStatus;
 };
+/// cast: a heart-beat leaves at once, so that what was spoken is confirmed as soon as can be.
+struct Confirm {};
 /// cast: gives the host up, if there is one, and searches again.
 struct Rediscover {};
 
@@ -72,6 +74,7 @@ class Lemma : public Process {
   LemmaState state() const noexcept { return state_; }
 
   void handle_cast(Speak message);
+  void handle_cast(Confirm message);
   void handle_cast(Rediscover message);
   void handle_call(Speak message, From<std::uint64_t> from);
   void handle_call(GetLemmaStatus message, From<LemmaStatus> from);

@@ -1,5 +1,6 @@
 // Lemmas and hosts of ours together, in simulated networks: what a user sees of them.
 #include <hawser/noam/testing/noam_world.hpp>
+#include <hawser/process/sys.hpp>
 
 namespace hawser::noam::testing {
 namespace {
@@ -57,6 +58,46 @@ TEST_P(NoamPair, ASpeakerHearsItself) {
   floor.speak("echo", "t", R"({"deep":[1,null,true,"\u00e9"]})");
   ASSERT_TRUE(until([&] { return diary.heard.size() == 1; }));
   EXPECT_EQ(diary.heard[0], R"(echo t {"deep":[1,null,true,"\u00e9"]})");
+}
+
+/// Escaped, they are three times as long on their way.
+TEST_P(NoamPair, TheLongestNamesAndTopicsOfAnyTextGetThrough) {
+  stage.start_host(room("lab"));
+  std::string longest;
+  for (int i = 0; i < 512; ++i) longest += "\xc3\xa9";
+  Diary& diary = floor.diary();
+  LemmaOptions options = guest("lab", {longest});
+  options.guest = longest;
+  floor.start_lemma("e", options, diary);
+  ASSERT_TRUE(until([&] { return diary.connected(); }));
+  floor.speak("e", longest, "1");
+  ASSERT_TRUE(until([&] { return diary.heard.size() == 1; }, 5s));
+  EXPECT_EQ(diary.heard[0], longest + " " + longest + " 1");
+  world.run_for(30s);
+  EXPECT_TRUE(diary.connected());
+}
+
+TEST_P(NoamPair, AHandlerThatIsBusyIsNotBuriedAndHearsAllLater) {
+  stage.start_host(room("lab"));
+  Diary& lamp = floor.diary();
+  Diary& sensor = stage.diary();
+  LemmaOptions options = guest("lab", {"light"});
+  options.intake = 50;
+  floor.start_lemma("lamp", options, lamp);
+  stage.start_lemma("sensor", guest("lab"), sensor);
+  ASSERT_TRUE(until([&] { return lamp.connected() && sensor.connected(); }));
+  world.run_for(100ms);
+  Environment& here = floor.system().environment();
+  const Pid handler = floor.system().whereis("lamp");
+  ASSERT_TRUE(sys::suspend(here, handler));
+  for (int i = 0; i < 1'000; ++i) stage.speak("sensor", "light", std::to_string(i));
+  world.run_for(1s);
+  const auto statistics = sys::statistics(here, handler);
+  ASSERT_TRUE(statistics);
+  EXPECT_LE(statistics->mailbox, 60U) << "the rest waits at the host";
+  ASSERT_TRUE(sys::resume(here, handler));
+  ASSERT_TRUE(until([&] { return lamp.heard.size() == 1'000; }, 5s));
+  EXPECT_EQ(lamp.heard.back(), "sensor light 999");
 }
 
 TEST_P(NoamPair, WhatIsSpokenBeforeAndBetweenConnectionsArrivesInOrder) {
@@ -267,6 +308,29 @@ TEST(Noam_Lemma, WrongOptionsAreAllNamed) {
     EXPECT_NE(started.error().text().find(field), std::string::npos) << started.error().text();
 }
 
+TEST(Noam_Lemma, WhatCouldNeverBeSaidToAHostIsAFaultAtOnce) {
+  const auto faults = [](const LemmaOptions& options) {
+    std::string all;
+    for (const std::string& each : options.faults()) all += each + "\n";
+    return all;
+  };
+  LemmaOptions options = guest_of("lab");
+  options.guest = "g";
+  EXPECT_EQ(faults(options), "");
+  options.guest = "\xff";
+  options.room = "\xc3";
+  options.hears = {"t\x80"};
+  for (const char* what : {"guest: not UTF-8", "room: not UTF-8", "hears: a topic is not UTF-8"})
+    EXPECT_NE(faults(options).find(what), std::string::npos) << faults(options);
+  options = guest_of("lab");
+  options.guest = "g";
+  options.discover = {Address::parse("[::1]:1030").value()};
+  EXPECT_NE(faults(options).find("discover: an IPv4 address"), std::string::npos);
+  options.discover.clear();
+  options.hears.assign(1'000, std::string(1'000, 't'));
+  EXPECT_NE(faults(options).find("hears, speaks: the registration"), std::string::npos);
+}
+
 TEST(Noam_Lemma, SpeakByCallTellsWhatIsWrong) {
   sim::World world(1);
   Machine machine(world, "machine");
@@ -279,6 +343,9 @@ TEST(Noam_Lemma, SpeakByCallTellsWhatIsWrong) {
   const auto no_json = machine.system().call(lemma, Speak("t", "{1}"));
   ASSERT_FALSE(no_json);
   EXPECT_EQ(no_json.error().kind, ErrorKind::invalid_argument);
+  const auto no_text = machine.system().call(lemma, Speak("\xff", "1"));
+  ASSERT_FALSE(no_text);
+  EXPECT_EQ(no_text.error().kind, ErrorKind::invalid_argument);
   const auto too_long =
       machine.system().call(lemma, Speak("t", '"' + std::string(1'000'000, 'x') + '"'));
   ASSERT_FALSE(too_long);

@@ -72,10 +72,15 @@ struct LemmaOptions {
   EventOverflow overflow = EventOverflow::drop_newest;
   /// Bytes handed to the connection that the network has not taken.
   std::size_t window = std::size_t{256} << 10;
+  /// Frames of the host that wait for the handler; meanwhile its connection is not read.
+  std::uint32_t intake = 256;
   /// Longest frame taken from a host.
   std::size_t frame_limit = longest_frame;
   /// Everything above U+007F is escaped: the Ruby host damages other text.
   bool ascii = true;
+
+  /// What a lemma of these options says to a host. Over WebSocket nobody calls back: port 0.
+  Registration registration(std::uint16_t callback_port) const;
 
   /// "field: what is wrong" for every setting that cannot be used.
   std::vector<std::string> faults() const;

@@ -87,23 +87,10 @@ void LemmaSession::connect_to(const Address& host, Instant now) {
   port_->connect(host);
 }
 
-std::string LemmaSession::registration(std::uint16_t callback_port) const {
-  Registration message;
-  message.name = options_->guest;
-  message.callback_port = callback_port;
-  message.hears = options_->hears;
-  message.plays = options_->speaks;
-  message.dialect = options_->dialect;
-  message.version = options_->version;
-  message.heartbeat = options_->heartbeat;
-  message.heartbeat_ack = true;
-  return encode(message);
-}
-
 void LemmaSession::connected(Instant now) {
   if (!running_ || state_ != LemmaState::connecting) return;
   const bool web = options_->transport == LemmaTransport::websocket;
-  const auto framed = frame(registration(web ? 0 : callback_port_));
+  const auto framed = frame(encode(options_->registration(web ? 0 : callback_port_)));
   if (!framed) {
     lose(Reason::failed(framed.error().text()), now);
     return;
@@ -151,6 +138,10 @@ void LemmaSession::beat(Instant now) {
   if (beats_.size() < 1'000) beats_.push_back(sent_);
   outstanding_ += heartbeat_.size();
   port_->write(heartbeat_);
+}
+
+void LemmaSession::confirm(Instant now) {
+  if (running_ && state_ == LemmaState::connected && confirmed_ < sent_) beat(now);
 }
 
 void LemmaSession::received(BytesView json, Instant now) {

@@ -82,6 +82,8 @@ class LemmaSession {
   /// while stopped. Answers its number. overloaded: the queue is full, or it alone is too large for
   /// it; Port::lost has been told then.
   Result<std::uint64_t> speak(Payload frame);
+  /// Connected: a heart-beat leaves now, and not only when the next one is due.
+  void confirm(Instant now);
   /// The machine is on other networks now: hosts there are asked at once.
   void network_changed(Instant now);
 
@@ -106,7 +108,6 @@ class LemmaSession {
   void doubt();
   void drain();
   void drop_oldest();
-  std::string registration(std::uint16_t callback_port) const;
 
   const LemmaOptions* options_;
   Port* port_;

@@ -164,12 +164,20 @@ Result<Decoded> decode_registration(const Fields& fields) {
   return message;
 }
 
+/// Bounds count what a text means: one that is not ASCII may come escaped, six bytes for one.
+bool is_over(BytesView quoted, std::size_t limit) {
+  if (quoted.size() <= limit + 2) return false;
+  if (quoted.size() > 6 * limit + 2) return true;
+  std::string scratch;
+  return json_string_view(quoted, scratch).value_or(BytesView{}).size() > limit;
+}
+
 Result<Decoded> decode_event_fields(const Fields& fields, const MessageLimits& limits) {
   const auto is_string = [](BytesView value) { return value.starts_with('"'); };
   if (!is_string(fields.raw(1))) return wrong("event", "the sender is no string");
   if (!is_string(fields.raw(2))) return wrong("event", "the topic is no string");
-  if (fields.raw(1).size() > limits.name + 2) return too_long("event", "the sender", limits.name);
-  if (fields.raw(2).size() > limits.topic + 2) return too_long("event", "the topic", limits.topic);
+  if (is_over(fields.raw(1), limits.name)) return too_long("event", "the sender", limits.name);
+  if (is_over(fields.raw(2), limits.topic)) return too_long("event", "the topic", limits.topic);
   return EventView{fields.raw(1), fields.raw(2), fields.raw(3)};
 }
 
@@ -309,7 +317,8 @@ std::string encode(const HeartbeatAck& message) {
 }
 
 Result<std::string> encode_event(BytesView sender, BytesView topic, BytesView value, bool ascii) {
-  if (auto checked = check_json(value); !checked) {
+  constexpr unsigned in_the_message = 1;
+  if (auto checked = check_json(value, in_the_message); !checked) {
     return std::unexpected(Error{ErrorKind::invalid_argument, 0, "noam event",
                                  "the value is no JSON: " + checked.error().detail});
   }

@@ -136,6 +136,15 @@ TEST(Noam_Message, LimitsAreNamed) {
     ASSERT_FALSE(message) << over;
     EXPECT_EQ(message.error().kind, ErrorKind::overloaded) << message.error().text();
   }
+  // What counts is what a text means, not how it is escaped.
+  EXPECT_TRUE(decode(R"(["event","\u0061\u0062\u0063\u0064","\u00e9",1])", small));
+  EXPECT_FALSE(decode(R"(["event","a","\u00e9\u00e9",1])", small));
+  // An event that we write can be read: its value stands in an array.
+  const auto nested = [](std::size_t deep) {
+    return std::string(deep, '[') + std::string(deep, ']');
+  };
+  EXPECT_TRUE(decode(encode_event("a", "t", nested(63)).value()));
+  EXPECT_FALSE(encode_event("a", "t", nested(64)));
   const std::string deep = std::string(65, '[') + std::string(65, ']');
   EXPECT_FALSE(check_json(deep));
   EXPECT_TRUE(check_json(deep.substr(1, 128)));

@@ -26,13 +26,35 @@ TEST_F(NoamOperator, ListsAndEvents) {
   EXPECT_EQ(json_member(*player, "device_type"), R"("dialect")");
   EXPECT_EQ(json_member(*player, "hears"), R"(["t"])");
   EXPECT_EQ(json_member(refresh, "number-played-messages"), "1");
-  EXPECT_NE(refresh.find("%22a%26b%20c%22"), std::string::npos) << "Noam: URL-escaped";
+  EXPECT_EQ(json_member(*player, "spalla_id"), R"("a")");
+  EXPECT_EQ(json_member(*player, "system_version"), R"("1.0")");
+  EXPECT_EQ(json_member(*player, "plays"), "[]");
+  EXPECT_EQ(json_member(*player, "ip"), '"' + bench.address(0).host() + '"');
+  EXPECT_EQ(json_member(*player, "desired_room_name"), R"("lab")");
+  EXPECT_TRUE(json_member(*player, "last_activity").value_or("").starts_with(R"("2026-01-01T00:)"));
+  EXPECT_EQ(json_member(refresh, "type"), R"("good")");
+  const auto value = json_member(
+      json_member(json_member(refresh, "events").value_or(""), "t").value_or(""), "web_ui_lemma");
+  ASSERT_TRUE(value) << refresh;
+  EXPECT_EQ(json_member(*value, "value_escaped"), R"("a%26b%20c")");
+  EXPECT_TRUE(json_member(*value, "timestamp").value_or("").ends_with(R"(Z")"));
   udp.send(stage.address(1030), encode(Marco{"guest", "", "d", "1"}));
   world.run_for(10ms);
   const std::string guests = body(get("/guests?types=[guests-free,guests-owned,guests-other]"));
   EXPECT_TRUE(json_member(json_member(guests, "guests-free").value_or(""), "guest")) << guests;
   EXPECT_TRUE(json_member(json_member(guests, "guests-owned").value_or(""), "a")) << guests;
   EXPECT_EQ(json_member(guests, "guests-other"), "{}");
+  const std::string all = body(get("/guests"));
+  for (const char* list : {"guests-free", "guests-owned", "guests-other", "time"})
+    EXPECT_TRUE(json_member(all, list)) << "without types all of them: " << all;
+  EXPECT_FALSE(json_member(all, "type"));
+  udp.send(stage.address(1030), encode(Marco{"abroad", "elsewhere", "d", "1"}));
+  world.run_for(10ms);
+  const std::string others = body(get("/guests?types=other"));
+  const auto abroad = json_member(json_member(others, "guests-other").value_or(""), "abroad");
+  ASSERT_TRUE(abroad) << others;
+  EXPECT_EQ(json_member(*abroad, "otherguesttype"), R"("Free")");
+  EXPECT_EQ(json_member(*abroad, "desired_room_name"), R"("elsewhere")");
   EXPECT_EQ(body(post("/guests/join", "nobody")), R"({"status":"nolemma"})");
   EXPECT_TRUE(body(post("/guests/join", "guest")).starts_with(R"({"status":"ok","lemma":{)"));
   EXPECT_EQ(body(post("/guests/free", "a")), R"({"status":"ok"})");
@@ -71,6 +93,33 @@ TEST_F(NoamOperator, WrongRequestsAreAnsweredAndEndTheirConnectionOnly) {
   EXPECT_EQ(stage.status().room, "lab");
 }
 
+TEST_F(NoamOperator, AHeadHasNoBody) {
+  serve();
+  const std::string head = ask("HEAD /settings HTTP/1.1\r\nhost: h\r\n\r\n");
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200 ")) << head;
+  EXPECT_EQ(body(head), "");
+}
+
+TEST_F(NoamOperator, APageOfAnotherSiteMayNotPlayTheOperator) {
+  serve();
+  const auto from = [&](const std::string& origin) {
+    return ask("POST /settings HTTP/1.1\r\nhost: h:8081\r\norigin: " + origin +
+               "\r\ncontent-length: 8\r\n\r\nname=den");
+  };
+  EXPECT_TRUE(from("http://evil.example").starts_with("HTTP/1.1 403 "));
+  EXPECT_TRUE(from("null").starts_with("HTTP/1.1 403 "));
+  EXPECT_EQ(stage.status().room, "lab");
+  EXPECT_TRUE(from("http://h:8081").starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(stage.status().room, "den");
+}
+
+TEST_F(NoamOperator, ItStopsTheProgramOnlyWhereThatWasSaid) {
+  HostOptions options = room("lab");
+  options.http_may_stop = true;
+  serve(options);
+  EXPECT_EQ(body(post("/stop-server", "")), "ok");
+}
+
 TEST_F(NoamOperator, HostsShowEachOthersGuests) {
   serve();
   Machine second(world, "second");
@@ -86,9 +135,10 @@ TEST_F(NoamOperator, HostsShowEachOthersGuests) {
   wire.send("GET /guests?types=other HTTP/1.1\r\nhost: h\r\n\r\n");
   ASSERT_TRUE(until([&] { return wire.over(); }, 5s));
   const std::string guests = body(wire.received);
-  EXPECT_TRUE(json_member(
-      json_member(json_member(guests, "guests-other").value_or(""), "lab").value_or(""), "a"))
-      << guests;
+  const auto guest = json_member(json_member(guests, "guests-other").value_or(""), "a");
+  ASSERT_TRUE(guest) << guests;
+  EXPECT_EQ(json_member(*guest, "desired_room_name"), R"("lab")") << "whose it is";
+  EXPECT_EQ(json_member(*guest, "otherguesttype"), R"("Grabbed")");
   stage.stop("noam");
   world.run_for(15s);
   EXPECT_EQ(noam::host_status(second.system(), "noam")->peers, 0U);
@@ -104,7 +154,21 @@ TEST_F(NoamOperator, Noam_H_15_a_peer_that_answers_nonsense_is_just_not_shown) {
   door.wires[0]->send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n[[[[[");
   world.run_for(1s);
   const std::string guests = body(get("/guests?types=other"));
-  EXPECT_EQ(json_member(guests, "guests-other"), R"({"odd":{}})");
+  EXPECT_EQ(json_member(guests, "guests-other"), "{}");
+  // Two that have guests of one name harm neither each other nor anybody else.
+  const auto tell = [&](const std::string& of, const std::string& owned) {
+    const std::size_t before = door.wires.size();
+    udp.send(stage.address(1030), R"(["server_beacon",")" + of + R"(",8081,"y"])");
+    ASSERT_TRUE(until([&] { return door.wires.size() > before; }, 2s));
+    for (std::size_t i = before; i < door.wires.size(); ++i) {
+      door.wires[i]->send("HTTP/1.1 200 OK\r\n\r\n{\"guests-owned\":" + owned + "}");
+      door.wires[i]->end();
+    }
+    world.run_for(500ms);
+  };
+  tell("even", R"({"x":{"name":"x"},"y":{},"z":17})");
+  EXPECT_EQ(json_member(body(get("/guests?types=other")), "guests-other"),
+            R"({"x":{"name":"x","otherguesttype":"Grabbed"},"y":{"otherguesttype":"Grabbed"}})");
 }
 
 }  // namespace

@@ -153,7 +153,10 @@ void Room::registered(Pid id, Registration message, Now now) {
   if (is_tcp) {
     const auto port = static_cast<std::uint16_t>(message.callback_port);
     player->ear = port_->open_ear(connection->peer.with_port(port), player->dialect == "arduino");
-    if (!player->ear) return refuse("the connection to it cannot be begun");
+    if (!player->ear) {
+      message.name = std::move(player->name);
+      return refuse("the connection to it cannot be begun");
+    }
     ear_owners_[player->ear] = id;
   } else {
     player->ear = id;
@@ -234,16 +237,31 @@ void Room::relay(const std::shared_ptr<const RelayedEvent>& event, Now now) {
 }
 
 void Room::remember_value(const std::shared_ptr<const RelayedEvent>& event, Now now) {
-  const auto topic = last_values_.find(event->topic());
-  if (topic != last_values_.end()) {
-    if (const auto value = topic->second.find(event->sender()); value != topic->second.end()) {
-      value->second = {event, now.wall};
-      return;
-    }
+  if (options_->last_values == 0) return;
+  auto topic = last_values_.find(event->topic());
+  if (topic == last_values_.end()) topic = last_values_.try_emplace(event->topic()).first;
+  auto value = topic->second.find(event->sender());
+  if (value == topic->second.end()) {
+    value = topic->second.try_emplace(event->sender()).first;
+    value->second.place = values_by_age_.insert(values_by_age_.end(), &value->second);
+  } else {
+    value_bytes_ -= value->second.event->framed().size();
+    values_by_age_.splice(values_by_age_.end(), values_by_age_, value->second.place);
   }
-  if (values_ >= options_->last_values) return;
-  ++values_;
-  last_values_[event->topic()][event->sender()] = {event, now.wall};
+  value->second.event = event;
+  value->second.at = now.wall;
+  value_bytes_ += event->framed().size();
+  while (values_by_age_.size() > options_->last_values || value_bytes_ > options_->last_value_bytes)
+    forget_oldest_value();
+}
+
+void Room::forget_oldest_value() {
+  const auto event = values_by_age_.front()->event;
+  values_by_age_.pop_front();
+  value_bytes_ -= event->framed().size();
+  const auto topic = last_values_.find(event->topic());
+  topic->second.erase(event->sender());
+  if (topic->second.empty()) last_values_.erase(topic);
 }
 
 void Room::heartbeat(Pid id, BytesView name, Now now) {

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <set>
@@ -159,6 +160,7 @@ class Room {
   struct LastValue {
     std::shared_ptr<const RelayedEvent> event;
     WallTime at;
+    std::list<LastValue*>::iterator place;  ///< among all of them, by age
   };
   /// By topic, then by sender.
   const std::map<std::string, std::map<std::string, LastValue, std::less<>>, std::less<>>&
@@ -198,6 +200,7 @@ class Room {
   void note_play(Player& player, const std::string& topic);
   void relay(const std::shared_ptr<const RelayedEvent>& event, Now now);
   void remember_value(const std::shared_ptr<const RelayedEvent>& event, Now now);
+  void forget_oldest_value();
   void lemmas_changed(Now now);
   Connection* find(Pid id);
 
@@ -217,7 +220,8 @@ class Room {
   std::deque<std::string> grabbed_order_;
   std::map<std::string, PeerHost, std::less<>> peers_;
   std::map<std::string, std::map<std::string, LastValue, std::less<>>, std::less<>> last_values_;
-  std::size_t values_ = 0;
+  std::list<LastValue*> values_by_age_;  // the oldest first
+  std::size_t value_bytes_ = 0;
   WallTime plays_changed_{};
   WallTime guests_changed_{};
   HostStatus counts_;

@@ -90,6 +90,8 @@ void Room::guests_fetched(std::string_view room, std::string guests, Now now) {
 }
 
 void Room::tick(Now now) {
+  // Nobody has come or gone yet: since we began.
+  if (last_modified_ == WallTime{}) last_modified_ = now.wall;
   if (on_ && options_->beacons && http_port_ != 0)
     port_->send_beacon(encode(ServerBeacon{room_, http_port_, utc_text(last_modified_)}));
 
@@ -122,6 +124,8 @@ Result<void> Room::set_room(std::string room, Now now) {
     return std::unexpected(Error{ErrorKind::invalid_argument, 0, "room",
                                  "its polo has more than 127 bytes: a shorter name is needed"});
   }
+  if (!is_utf8(room))
+    return std::unexpected(Error{ErrorKind::invalid_argument, 0, "room", "not UTF-8"});
   if (room == room_) return {};
   room_ = std::move(room);
   grabbed_.clear();

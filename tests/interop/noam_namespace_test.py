@@ -1,7 +1,9 @@
 """Lemmas and a host that find each other by limited broadcast, in a network namespace of their own:
 processes on one wire (a tap device), the host's restart on another port, a wire that comes late.
 
-Runs itself again inside a private user and network namespace; ends with 77 where none may be made.
+Runs itself again inside a private user, network and process namespace, in which it is process 1: a
+host that ends because its parent is process 1 (the original does) would not get far. Ends with 77
+where no such namespace may be made.
 """
 
 import fcntl
@@ -79,7 +81,11 @@ def plug_in():
     run("ip", "link", "set", "wire", "up")
 
 
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--mount-proc")
+
+
 def test(hawser):
+    assert os.getpid() == 1
     run("ip", "link", "set", "lo", "up")
     wire = make_wire()
     programs = []
@@ -144,14 +150,13 @@ def main():
     if "--inside" in arguments:
         test(hawser)
         return 0
-    probe = subprocess.run(["unshare", "--user", "--map-root-user", "--net", "ip", "tuntap",
-                            "add", "dev", "probe", "mode", "tap"], capture_output=True, check=False)
+    probe = subprocess.run([*NAMESPACE, "ip", "tuntap", "add", "dev", "probe", "mode", "tap"],
+                           capture_output=True, check=False)
     if probe.returncode != 0:
         print("no private network namespace here:", probe.stderr.decode().strip())
         return SKIPPED
-    return subprocess.run(["unshare", "--user", "--map-root-user", "--net", sys.executable, "-B",
-                           os.path.abspath(__file__), "--hawser", hawser, "--inside"],
-                          check=False).returncode
+    return subprocess.run([*NAMESPACE, sys.executable, "-B", os.path.abspath(__file__), "--hawser",
+                           hawser, "--inside"], check=False).returncode
 
 
 if __name__ == "__main__":

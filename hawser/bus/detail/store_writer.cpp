@@ -18,7 +18,7 @@
 namespace hawser::bus::detail {
 namespace {
 constexpr Duration retry_after = 1s;
-constexpr Duration change_cost = 5us;  // what a write takes for each change, whatever the disk
+constexpr Duration change_cost = 5us;     // what a write takes for each change, whatever the disk
 constexpr Duration gather_least = 200us;  // below this, waiting costs more than another write
 constexpr Duration gather_most = 2ms;
 }  // namespace

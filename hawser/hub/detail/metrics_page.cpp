@@ -117,6 +117,8 @@ void add_servers(Page& page, const std::vector<ServerStatus>& servers) {
           [](const S& s) { return s.pauses; });
   counter("hawser_server_cut_off_total", "Ends whose last bytes did not leave in time",
           [](const S& s) { return s.cut_off; });
+  counter("hawser_server_lost_bytes_total", "Bytes queued for peers that never left",
+          [](const S& s) { return s.bytes_lost; });
   MetricFamily& ended =
       page.family("hawser_server_connections_ended_total",
                   "Ended connections by the kind of their reason", MetricType::Counter);

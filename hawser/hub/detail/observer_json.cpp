@@ -125,6 +125,7 @@ Json server_json(const ServerStatus& status) {
           {"bytes_out", status.bytes_out},
           {"pauses", status.pauses},
           {"cut_off", status.cut_off},
+          {"bytes_lost", status.bytes_lost},
           {"alarms", status.alarms}};
 }
 

@@ -58,6 +58,7 @@ Task<Answer> obey(Order order) {
              {"connections", report->connections},
              {"killed", report->killed},
              {"cut_off", report->cut_off},
+             {"refused", report->refused},
              {"took_ms", std::chrono::duration<double, std::milli>(report->took).count()}});
   }
   Task<Result<bool>> telling = tell_acceptors(order);

@@ -26,7 +26,8 @@ Result<std::unique_ptr<ListeningSocket>> ListeningSocket::open(Scheduler& schedu
                                                                unsigned listener) {
   ListenOptions listen;
   listen.backlog = options.backlog;
-  listen.reuse_port = options.spread == AcceptSpread::per_scheduler;
+  // With nobody to share it with, the port is ours alone: who else asks for it is told.
+  listen.reuse_port = options.spread == AcceptSpread::per_scheduler && options.acceptors != 1;
   listen.ipv6_only = options.ipv6_only;
   listen.start_paused = true;
   listen.unix_mode = options.unix_mode;

@@ -14,13 +14,17 @@ constexpr std::size_t unsettled_at_most = 16384;
 
 class TransportStack::Inside {
  public:
-  explicit Inside(TransportStack& stack) noexcept : depth_(stack.depth_) { ++depth_; }
+  explicit Inside(TransportStack& stack) noexcept : stack_(stack) { ++stack_.depth_; }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
-  ~Inside() { --depth_; }
+  ~Inside() {
+    // Only an exception leaves the wire uncounted; its queue may be gone before the next call.
+    if (stack_.depth_ == 1) stack_.count_wire();
+    --stack_.depth_;
+  }
 
  private:
-  std::size_t& depth_;
+  TransportStack& stack_;
 };
 
 /// A call into a transport. Behind the outermost one what it appended goes on its way, whether the

@@ -12,6 +12,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -104,6 +106,25 @@ class Peer final : public BareStream {
   bool reads_;
 };
 
+struct Left {
+  std::size_t processes = 0;
+  std::size_t sockets = 0;
+  std::size_t timers = 0;
+  bool operator==(const Left&) const = default;
+};
+/// What there is in a System.
+inline Left left_in(System& system) {
+  Left sum;
+  for (unsigned i = 0; i < system.scheduler_count(); ++i) {
+    static_cast<void>(system.run_on(i, [&](Scheduler& scheduler) {
+      sum.processes += scheduler.process_count();
+      sum.sockets += scheduler.engine().open_sockets();
+      sum.timers += scheduler.timers().armed();
+    }));
+  }
+  return sum;
+}
+
 class NetWorld {
  public:
   explicit NetWorld(std::uint64_t seed = 1, unsigned schedulers = 2)
@@ -147,23 +168,20 @@ class NetWorld {
     for (const auto& line : lines) all += line + "\n";
     return all;
   }
-  struct Left {
-    std::size_t processes = 0;
-    std::size_t sockets = 0;
-    std::size_t timers = 0;
-    bool operator==(const Left&) const = default;
-  };
   /// What is there now: compared before a server's start and after its end.
-  Left left() {
-    Left sum;
-    for (unsigned i = 0; i < system->scheduler_count(); ++i) {
-      static_cast<void>(system->run_on(i, [&](Scheduler& scheduler) {
-        sum.processes += scheduler.process_count();
-        sum.sockets += scheduler.engine().open_sockets();
-        sum.timers += scheduler.timers().armed();
-      }));
-    }
+  Left left() { return left_in(*system); }
+  /// How often the server's engines have looked for work: they need not while there is none.
+  std::uint64_t polls() {
+    std::uint64_t sum = 0;
+    for (unsigned i = 0; i < system->scheduler_count(); ++i)
+      static_cast<void>(system->run_on(
+          i, [&](Scheduler& scheduler) { sum += scheduler.engine().counters().polls; }));
     return sum;
+  }
+  /// Suspends a process of the first scheduler, or lets it go on.
+  void suspend(Pid pid, bool on) {
+    ASSERT_TRUE(
+        system->run_on(0, [&](Scheduler& scheduler) { scheduler.find(pid)->set_suspended(on); }));
   }
   void finish() {
     if (system == nullptr) return;
@@ -205,6 +223,12 @@ inline std::string framed(std::string_view packet) {
   out += static_cast<char>(packet.size() >> 8U);
   out += static_cast<char>(packet.size() & 0xffU);
   return out + std::string(packet);
+}
+
+inline std::string framed_all(const std::vector<std::string>& packets) {
+  std::string bytes;
+  for (const auto& packet : packets) bytes += framed(packet);
+  return bytes;
 }
 
 /// Packets of length_prefixed(2), without what is unfinished.

@@ -63,10 +63,4 @@ inline Address serve_passive(NetWorld& net, ServerOptions options, Coroutine bod
   return net.status().address;
 }
 
-inline std::string framed_all(const std::vector<std::string>& packets) {
-  std::string bytes;
-  for (const auto& packet : packets) bytes += framed(packet);
-  return bytes;
-}
-
 }  // namespace hawser::testing

@@ -15,7 +15,7 @@
 namespace hawser::noam::detail {
 
 namespace {
-constexpr std::string_view first_frame_timer = "first frame";
+constexpr std::string_view registration_timer = "registration";
 }
 
 EarFeed::EarFeed(std::shared_ptr<const HostOptions> options, LinkKind kind, bool attenuated)
@@ -105,12 +105,12 @@ Next HostConnection::init() {
   room_ = Ref<RoomProcess>(self().whereis(room_name_));
   if (!room_.cast(Opened{self().pid(), *peer, kind_}))
     return stop(Reason::failed("the room is not there"));
-  self().start_timer(first_frame_timer, options_->registration_timeout);
+  self().start_timer(registration_timer, options_->registration_timeout);
   return keep();
 }
 
 void HostConnection::handle_packet(Packet json) {
-  if (!std::exchange(spoke_, true)) self().process().cancel_timer(first_frame_timer);
+  if (options_->policy.unregistered_publishers) stays();
   if (json.empty()) return;
   const Pid here = self().pid();
   auto message = decode(json, options_->messages);
@@ -127,15 +127,25 @@ void HostConnection::handle_packet(Packet json) {
   } else if (auto* beat = std::get_if<Heartbeat>(&*message)) {
     room_.cast(Beats{here, std::move(beat->name)});
   } else if (auto* registration = std::get_if<Registration>(&*message)) {
+    stays();
     room_.cast(Registers{here, std::move(*registration)});
   } else {
     ++ignored_;
   }
 }
 
+void HostConnection::handle_passive() { room_.cast(Waits{self().pid()}); }
+
+void HostConnection::handle_cast(ReadOn) { connection().activate(options_->intake); }
+
+/// Whoever registers stays, or is sent away by the room.
+void HostConnection::stays() {
+  if (!std::exchange(may_stay_, true)) self().process().cancel_timer(registration_timer);
+}
+
 Next HostConnection::handle_timer(std::string_view timer) {
   if (timer == attenuation_timer) return feed_.tick();
-  return stop(Reason::timeout("nothing came within registration_timeout"));
+  return stop(Reason::timeout("no registration came within registration_timeout"));
 }
 
 std::string HostConnection::describe() const {

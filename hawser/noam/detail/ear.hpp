@@ -73,6 +73,8 @@ class HostConnection {
 
   Next init();
   void handle_packet(Packet json);
+  void handle_passive();
+  void handle_cast(ReadOn);
   Next handle_cast(const CloseLink& message) { return stop(message.why); }
   Next handle_cast(DeliverEvent message) { return feed_.deliver(std::move(message)); }
   Next handle_cast(Acknowledge message) { return feed_.acknowledge(std::move(message)); }
@@ -81,12 +83,14 @@ class HostConnection {
   std::string describe() const;
 
  private:
+  void stays();
+
   std::string room_name_;
   std::shared_ptr<const HostOptions> options_;  // one for all connections of the host
   LinkKind kind_;
   EarFeed feed_;
   Ref<RoomProcess> room_;
-  bool spoke_ = false;
+  bool may_stay_ = false;  // it has registered, or need not
   std::uint64_t ignored_ = 0;
 };
 

@@ -23,6 +23,11 @@ struct WriteFrame {
   Payload frame;
 };
 
+/// Told to a connection when the handler has had all that came over it.
+struct TakeMore {
+  std::uint32_t frames = 0;
+};
+
 /// Our connection to the host: frames go out, over WebSocket they also come in.
 class OutConnection {
  public:
@@ -30,6 +35,8 @@ class OutConnection {
 
   void init() { link_.cast(LemmaLink::Up{self().pid()}); }
   void handle_packet(Packet packet) { link_.cast(LemmaLink::Frame{self().pid(), Bytes(packet)}); }
+  void handle_passive() { link_.cast(LemmaLink::Waits{self().pid()}); }
+  void handle_cast(const TakeMore& message) { connection().activate(message.frames); }
   void handle_cast(const WriteFrame& message) {
     (void)connection().send_packet(message.frame);
     written_ += message.frame.size();
@@ -58,6 +65,8 @@ class InConnection {
     return keep();
   }
   void handle_packet(Packet packet) { link_.cast(LemmaLink::Frame{self().pid(), Bytes(packet)}); }
+  void handle_passive() { link_.cast(LemmaLink::Waits{self().pid()}); }
+  void handle_cast(const TakeMore& message) { connection().activate(message.frames); }
 
  private:
   Link link_;
@@ -91,6 +100,20 @@ class OddityToLemma final : public Message {
   Oddity oddity_;
 };
 
+/// Goes through the handler's mailbox, behind all that it was sent, and back to the connection.
+template <class Connection>
+class ThroughLemma final : public Message {
+ public:
+  ThroughLemma(Pid connection, std::uint32_t frames) : connection_(connection), frames_(frames) {}
+  void deliver(Process&) override { Ref<Connection>(connection_).cast(TakeMore{frames_}); }
+  std::string_view describe() const noexcept override { return "read on"; }
+  bool is_refusable() const noexcept override { return false; }
+
+ private:
+  Pid connection_;
+  std::uint32_t frames_;
+};
+
 constexpr std::string_view session_timer = "session";
 
 }  // namespace
@@ -108,6 +131,7 @@ void LemmaLink::init() {
   const auto group = [&](std::string name, Framing framing, TransportMakers transports) {
     ConnectionGroup::Parts parts{.name = std::move(name), .framing = std::move(framing)};
     parts.options.handshake_timeout = options_->connect_timeout;
+    parts.options.active_packets = options_->intake;
     parts.options.high_water = options_->window;
     parts.options.low_water = options_->window / 2;
     parts.options.flush_deadline = 1s;
@@ -160,6 +184,11 @@ void LemmaLink::handle_cast(OfferFrame message) {
 }
 
 void LemmaLink::handle_cast(Ask message) { message.from.reply(session_->status()); }
+
+void LemmaLink::handle_cast(Confirm) {
+  session_->confirm(self().now());
+  arm();
+}
 
 void LemmaLink::handle_cast(Rediscover) {
   if (!handler_) return;
@@ -301,6 +330,16 @@ void LemmaLink::handle_cast(const Frame& message) {
   if (message.connection == out_ && options_->transport == LemmaTransport::tcp) return;
   session_->received(message.json, self().now());
   arm();
+}
+
+void LemmaLink::handle_cast(const Waits& message) {
+  if (message.connection == out_) {
+    Scheduler::send(handler_.pid(), std::make_unique<ThroughLemma<OutConnection>>(
+                                        message.connection, options_->intake));
+  } else {
+    Scheduler::send(handler_.pid(), std::make_unique<ThroughLemma<InConnection>>(message.connection,
+                                                                                 options_->intake));
+  }
 }
 
 void LemmaLink::handle_cast(const Written& message) {

@@ -49,6 +49,9 @@ class LemmaLink final : private LemmaSession::Port, private AcceptEvents {
     Pid connection;
     Bytes json;
   };
+  struct Waits {
+    Pid connection;
+  };
   struct Written {
     Pid connection;
     std::size_t bytes = 0;
@@ -62,10 +65,12 @@ class LemmaLink final : private LemmaSession::Port, private AcceptEvents {
   void handle_cast(SpeakFrame message);
   void handle_cast(OfferFrame message);
   void handle_cast(Ask message);
+  void handle_cast(Confirm message);
   void handle_cast(Rediscover message);
   void handle_cast(const Up& message);
   void handle_cast(const Reversed& message);
   void handle_cast(const Frame& message);
+  void handle_cast(const Waits& message);
   void handle_cast(const Written& message);
   void handle_info(Info& info);
   void handle_timer(std::string_view timer);

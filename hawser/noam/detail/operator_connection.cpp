@@ -37,6 +37,14 @@ std::int64_t time_of(std::string_view query) {
   return time;
 }
 
+/// A browser tells whose page asks: no other site's page may play the operator.
+bool comes_from_another_page(const HttpRequest& request) {
+  std::string_view origin = request.header("origin");
+  if (origin.empty()) return false;
+  const std::size_t place = origin.find("://");
+  return place == std::string_view::npos || origin.substr(place + 3) != request.header("host");
+}
+
 }  // namespace
 
 Next OperatorConnection::init() {
@@ -69,7 +77,9 @@ Next OperatorConnection::handle_packet(Packet bytes) {
 
 Task<void> OperatorConnection::answer() {
   const HttpResponse response = co_await respond();
-  (void)connection().send_packet(http_response_text(response));
+  std::string text = http_response_text(response);
+  if (reader_.request().method() == "HEAD") text.resize(text.size() - response.body.size());
+  (void)connection().send_packet(text);
   self().stop();
 }
 
@@ -86,6 +96,8 @@ Task<HttpResponse> OperatorConnection::respond() {
   const bool get = request.method() == "GET" || request.method() == "HEAD";
   const bool post = request.method() == "POST";
   Ask ask;
+  if (post && comes_from_another_page(request))
+    co_return HttpResponse{403, "text/plain; charset=utf-8", "asked by another site's page", {}};
   if (path == "/") {
     if (!get) co_return method_not_allowed("GET");
     co_return HttpResponse{200, "text/html; charset=utf-8", std::string(page), {}};
@@ -110,11 +122,9 @@ Task<HttpResponse> OperatorConnection::respond() {
       return "{\"set\":true," + settings_json(room).substr(1);
     };
   } else if (path == "/refresh" && get) {
-    ask = [](Room& room, Room::Now now) { return refresh_json(room, "refresh", now.wall); };
+    ask = [](Room& room, Room::Now now) { return refresh_json(room, "good", now.wall); };
   } else if (path == "/guests" && get) {
-    ask = [query](Room& room, Room::Now now) {
-      return guests_json(room, query, "guests", now.wall);
-    };
+    ask = [query](Room& room, Room::Now now) { return guests_json(room, query, "", now.wall); };
   } else if (path == "/guests/join" && post) {
     ask = [body](Room& room, Room::Now now) -> std::string {
       if (!room.grab(body, now)) return "{\"status\":\"nolemma\"}";
@@ -133,7 +143,7 @@ Task<HttpResponse> OperatorConnection::respond() {
     if (!options_->http_may_stop)
       co_return HttpResponse{403, "text/plain; charset=utf-8", "not switched on", {}};
     self().system().request_stop();
-    co_return json_response("{\"result\":\"ok\"}");
+    co_return HttpResponse{200, "text/plain; charset=utf-8", "ok", {}};
   } else {
     for (const std::string_view known : {"/settings", "/refresh", "/guests"})
       if (path == known) co_return method_not_allowed(known == "/settings" ? "GET, POST" : "GET");
@@ -164,7 +174,7 @@ Task<HttpResponse> OperatorConnection::poll(bool guests) {
       const WallTime changed = guests ? room.guests_changed() : room.plays_changed();
       const bool news = milliseconds(changed) >= since;
       if (!news && !over) return std::string{};
-      const std::string_view type = news ? (guests ? "guests" : "refresh") : "timeout";
+      const std::string_view type = news ? "good" : "timeout";
       return guests ? guests_json(room, query, type, now.wall) : refresh_json(room, type, now.wall);
     });
     auto answered = co_await room_.call(question);

@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace hawser::noam::detail {
@@ -36,6 +39,13 @@ class Object {
   std::string out_;
 };
 
+/// "2026-11-21T00:11:04.250Z", as a browser reads it.
+std::string iso_text(WallTime at) {
+  const std::string text = utc_text(at);
+  return fmt::format("{}T{}.{:03}Z", text.substr(0, 10), text.substr(11, 8),
+                     milliseconds(at) % 1'000);
+}
+
 std::string list_json(const std::vector<std::string>& items) {
   std::string out = "[";
   for (const std::string& item : items) {
@@ -45,11 +55,12 @@ std::string list_json(const std::vector<std::string>& items) {
   return out + "]";
 }
 
-std::string player_json(const Player& player) {
+/// The original calls a lemma `spalla_id` in one list and `name` in the other.
+std::string player_json(const Player& player, std::string_view called) {
   return Object()
-      .text("spalla_id", player.name)
+      .text(called, player.name)
       .text("device_type", player.dialect)
-      .text("last_activity", utc_text(player.last_activity_time))
+      .text("last_activity", iso_text(player.last_activity_time))
       .text("system_version", player.version)
       .raw("hears", list_json(player.hears))
       .raw("plays", list_json(player.plays))
@@ -70,6 +81,23 @@ std::string ordered(std::vector<Entry> entries, std::string_view query, std::str
   return object.done();
 }
 
+/// What a browser shows of a value: text as it is, all else as JSON.
+std::string shown(BytesView value) {
+  return url_encode(json_to_string(value).value_or(std::string(value)));
+}
+
+/// The guests of another host as we show them: marked as taken. What is no object is left out.
+void add_others(std::map<std::string, std::string>& others, BytesView guests) {
+  json_members(guests, [&](BytesView name, BytesView guest) {
+    if (!guest.starts_with('{')) return;
+    std::string json(guest.substr(0, guest.size() - 1));
+    const bool empty = json.find_first_not_of("{ \t\r\n") == std::string::npos;
+    json += fmt::format("{}\"otherguesttype\":\"Grabbed\"}}", empty ? "" : ",");
+    // Two hosts may have guests of one name: neither's list is harmed, the first is shown.
+    others.try_emplace(json_to_string(name).value_or(""), std::move(json));
+  });
+}
+
 }  // namespace
 
 std::int64_t milliseconds(WallTime at) {
@@ -80,30 +108,32 @@ std::string settings_json(const Room& room) {
   return Object().raw("on", room.on() ? "true" : "false").text("name", room.room()).done();
 }
 
-std::string free_lemma_json(const FreeLemma& lemma) {
+namespace {
+Object free_lemma(const FreeLemma& lemma) {
   return Object()
-      .text("spalla_id", lemma.name)
-      .text("device_type", lemma.dialect)
-      .text("last_activity", utc_text(lemma.seen_time))
-      .text("system_version", lemma.version)
-      .raw("hears", "[]")
-      .raw("plays", "[]")
-      .text("ip", lemma.from.host())
+      .text("name", lemma.name)
       .text("desired_room_name", lemma.room)
-      .done();
+      .text("device_type", lemma.dialect)
+      .text("system_version", lemma.version)
+      .text("ip", lemma.from.host())
+      .number("port", lemma.from.port())
+      .text("last_activity_timestamp", utc_text(lemma.seen_time));
 }
+}  // namespace
+
+std::string free_lemma_json(const FreeLemma& lemma) { return free_lemma(lemma).done(); }
 
 std::string refresh_json(const Room& room, std::string_view type, WallTime now) {
   Object players;
   for (const auto& [name, connection] : room.names())
-    players.raw(name, player_json(*room.player(name)));
+    players.raw(name, player_json(*room.player(name), "spalla_id"));
   Object events;
   for (const auto& [topic, senders] : room.last_values()) {
     Object of_topic;
     for (const auto& [sender, last] : senders) {
       of_topic.raw(sender, Object()
-                               .text("value", url_encode(last.event->value()))
-                               .text("timestamp", utc_text(last.at))
+                               .text("value_escaped", shown(last.event->value()))
+                               .text("timestamp", iso_text(last.at))
                                .done());
     }
     events.raw(topic, of_topic.done());
@@ -119,29 +149,38 @@ std::string refresh_json(const Room& room, std::string_view type, WallTime now) 
 
 std::string guests_json(const Room& room, std::string_view query, std::string_view type,
                         WallTime now) {
-  const std::string types = form_value(query, "types");
-  const auto wanted = [&](std::string_view what) { return types.find(what) != std::string::npos; };
+  bool chosen = false;
+  const std::string types = form_value(query, "types", &chosen);
+  const auto wanted = [&](std::string_view what) {
+    return !chosen || types.find(what) != std::string::npos;
+  };
   Object object;
   if (wanted("free")) {
     std::vector<Entry> entries;
     for (const auto& [name, lemma] : room.free_lemmas())
-      if (lemma.room.empty() && !room.is_grabbed(name))
+      if (lemma.room.empty() || lemma.room == room.room())
         entries.emplace_back(name, free_lemma_json(lemma));
     object.raw("guests-free", ordered(std::move(entries), query, "guests-free"));
   }
   if (wanted("owned")) {
     std::vector<Entry> entries;
     for (const auto& [name, connection] : room.names())
-      entries.emplace_back(name, player_json(*room.player(name)));
+      entries.emplace_back(name, player_json(*room.player(name), "name"));
     object.raw("guests-owned", ordered(std::move(entries), query, "guests-owned"));
   }
   if (wanted("other")) {
-    Object others;
-    for (const auto& [name, peer] : room.peers())
-      others.raw(name, peer.guests.empty() ? "{}" : peer.guests);
-    object.raw("guests-other", others.done());
+    std::map<std::string, std::string> others;
+    for (const auto& [name, peer] : room.peers()) add_others(others, peer.guests);
+    for (const auto& [name, lemma] : room.free_lemmas()) {
+      if (lemma.room.empty() || lemma.room == room.room()) continue;
+      others.try_emplace(name, free_lemma(lemma).text("otherguesttype", "Free").done());
+    }
+    Object list;
+    for (const auto& [name, json] : others) list.raw(name, json);
+    object.raw("guests-other", list.done());
   }
-  return object.text("type", type).number("time", milliseconds(now)).done();
+  if (!type.empty()) object.text("type", type);
+  return object.number("time", milliseconds(now)).done();
 }
 
 }  // namespace hawser::noam::detail

@@ -15,8 +15,11 @@ namespace {
 /// The connection's handler: tells what it has read when it ends.
 class Fetch {
  public:
-  Fetch(Pid waiting, std::string room, std::string host)
-      : waiting_(waiting), room_(std::move(room)), host_(std::move(host)) {}
+  Fetch(Pid waiting, std::string room, std::string host, std::size_t bytes)
+      : waiting_(waiting),
+        room_(std::move(room)),
+        host_(std::move(host)),
+        reader_(HttpReader::Of::response, {.body = bytes}) {}
 
   Next init() { return send(http_request_text("GET", "/guests?types=[owned]", host_)); }
   Next handle_packet(Packet bytes) {
@@ -38,26 +41,30 @@ class Fetch {
   Pid waiting_;
   std::string room_;
   std::string host_;
-  HttpReader reader_{HttpReader::Of::response};
+  HttpReader reader_;
 };
 
 /// Waits beside the connection, so that every end of it is told: also one before it stood.
 class Fetching {
  public:
-  Fetching(std::shared_ptr<ConnectionGroup> group, Pid asker, PeerHost peer)
-      : group_(std::move(group)), asker_(asker), peer_(std::move(peer)) {}
+  Fetching(std::shared_ptr<ConnectionGroup> group, PeerFetch fetch)
+      : group_(std::move(group)), fetch_(std::move(fetch)) {}
 
   Next init() {
     self().trap_exit();
+    self().start_timer("too long", fetch_.timeout);
     DialOptions to;
-    to.address = peer_.http;
+    to.address = fetch_.http;
     const Pid here = self().pid();
-    auto dialed = dial<Fetch>(
-        group_, std::move(to), {.parent = here},
-        [here, room = peer_.room, host = peer_.http.text()] { return Fetch(here, room, host); });
+    auto dialed = dial<Fetch>(group_, std::move(to), {.parent = here},
+                              [here, room = fetch_.room, host = fetch_.http.text(),
+                               bytes = fetch_.bytes] { return Fetch(here, room, host, bytes); });
     if (!dialed) return stop(Reason::failed(dialed.error().text()));
+    connection_ = *dialed;
     return keep();
   }
+  // Also of one that sends a byte now and then. Its end is ours.
+  void handle_timer(std::string_view) { self().exit(connection_, Reason::shutdown()); }
   Next handle_info(Info& info) {
     if (auto* guests = info.get<PeerGuests>()) {
       json_ = std::move(guests->json);
@@ -66,20 +73,21 @@ class Fetching {
     }
     return keep();
   }
-  void terminate(const Reason&) { send_info(asker_, PeerGuests{peer_.room, std::move(json_)}); }
+  void terminate(const Reason&) {
+    send_info(fetch_.asker, PeerGuests{fetch_.room, std::move(json_)});
+  }
 
  private:
   std::shared_ptr<ConnectionGroup> group_;  // shared with what it dials
-  Pid asker_;
-  PeerHost peer_;
+  PeerFetch fetch_;
+  Pid connection_;
   std::optional<std::string> json_;
 };
 
 }  // namespace
 
-bool start_peer_fetch(const std::shared_ptr<ConnectionGroup>& group, Pid asker,
-                      const PeerHost& peer) {
-  return spawn<Fetching>(group->scheduler(), SpawnOptions{.parent = asker}, group, asker, peer)
+bool start_peer_fetch(const std::shared_ptr<ConnectionGroup>& group, const PeerFetch& fetch) {
+  return spawn<Fetching>(group->scheduler(), SpawnOptions{.parent = fetch.asker}, group, fetch)
       .has_value();
 }
 

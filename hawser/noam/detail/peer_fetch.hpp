@@ -16,8 +16,15 @@ struct PeerGuests {
   std::optional<std::string> json;  ///< the value of guests-owned; nothing: it did not work
 };
 
+struct PeerFetch {
+  Pid asker;
+  std::string room;
+  Address http;
+  std::size_t bytes = 0;  ///< the answer has at most so many
+  Duration timeout{};     ///< and is there within so long
+};
+
 /// Starts it; false when it cannot even begin, and nothing is sent.
-bool start_peer_fetch(const std::shared_ptr<ConnectionGroup>& group, Pid asker,
-                      const PeerHost& peer);
+bool start_peer_fetch(const std::shared_ptr<ConnectionGroup>& group, const PeerFetch& fetch);
 
 }  // namespace hawser::noam::detail

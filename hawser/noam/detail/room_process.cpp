@@ -16,7 +16,6 @@ namespace hawser::noam::detail {
 namespace {
 constexpr std::string_view tick_timer = "tick";
 constexpr std::string_view discovery_timer = "discovery";
-constexpr std::size_t most_fetches = 16;
 
 std::shared_ptr<ConnectionGroup> group_of(std::string name, Framing framing,
                                           ConnectionOptions options) {
@@ -68,8 +67,11 @@ Result<void> RoomProcess::open_discovery() {
   return {};
 }
 
-Room::Now RoomProcess::now() const {
-  return {self().now(), self().process().scheduler().engine().wall_clock()};
+/// The wall clock is read once a turn, as ours is: for each event it would be dear.
+Room::Now RoomProcess::now() {
+  if (const Instant ours = self().now(); ours != now_.clock)
+    now_ = {ours, self().process().scheduler().engine().wall_clock()};
+  return now_;
 }
 
 // ---- in
@@ -93,6 +95,10 @@ void RoomProcess::handle_cast(const Plays& message) {
 
 void RoomProcess::handle_cast(const Beats& message) {
   room_->heartbeat(message.connection, message.name, now());
+}
+
+void RoomProcess::handle_cast(const Waits& message) {
+  Ref<HostConnection>(message.connection).cast(ReadOn{});
 }
 
 void RoomProcess::handle_cast(const Listens& message) {
@@ -121,8 +127,9 @@ void RoomProcess::handle_info(Info& info) {
   } else if (const auto* down = info.get<Down>()) {
     room_->closed(down->from, now());
   } else if (auto* guests = info.get<PeerGuests>()) {
-    --fetching_;
+    fetching_.erase(guests->room);
     if (guests->json) room_->guests_fetched(guests->room, *std::move(guests->json), now());
+    begin_fetches();
   }
 }
 
@@ -189,8 +196,26 @@ void RoomProcess::acknowledge(Pid ear, LinkKind kind, const std::string& name) {
 }
 
 void RoomProcess::fetch_guests(const PeerHost& peer) {
-  if (fetching_ >= most_fetches) return;
-  if (start_peer_fetch(fetches_, self().pid(), peer)) ++fetching_;
+  to_fetch_.insert(peer.room);
+  begin_fetches();
+}
+
+void RoomProcess::begin_fetches() {
+  for (auto next = to_fetch_.begin();
+       next != to_fetch_.end() && fetching_.size() < options_->fetches;) {
+    // Not twice at once: it has news again, and is asked when it has answered.
+    if (fetching_.contains(*next)) {
+      ++next;
+      continue;
+    }
+    const auto peer = room_->peers().find(*next);
+    if (peer != room_->peers().end()) {
+      const PeerFetch what{self().pid(), peer->second.room, peer->second.http,
+                           options_->fetch_bytes, options_->fetch_timeout};
+      if (start_peer_fetch(fetches_, what)) fetching_.insert(*next);
+    }
+    next = to_fetch_.erase(next);
+  }
 }
 
 void RoomProcess::log(std::string text) { self().log().info(name_, text); }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace hawser::noam::detail {
@@ -43,8 +44,10 @@ struct Listens {
   What what = What::tcp;
   Address address;
 };
-/// Something was ignored before it came here.
-struct Ignored {};
+/// A connection has sent as much as it may, and reads on when all of that has been handled.
+struct Waits {
+  Pid connection;
+};
 
 // ---- what the room tells ears and connections --------------------------------------------------
 
@@ -57,6 +60,7 @@ struct Acknowledge {
 struct CloseLink {
   Reason why;
 };
+struct ReadOn {};
 
 // ---- what is asked -----------------------------------------------------------------------------
 
@@ -82,6 +86,7 @@ class RoomProcess final : private Room::Port {
   void handle_cast(Registers message);
   void handle_cast(const Plays& message);
   void handle_cast(const Beats& message);
+  void handle_cast(const Waits& message);
   void handle_cast(const Listens& message);
   void handle_info(Info& info);
   void handle_timer(std::string_view timer);
@@ -104,8 +109,9 @@ class RoomProcess final : private Room::Port {
   void fetch_guests(const PeerHost& peer) override;
   void log(std::string text) override;
 
-  Room::Now now() const;
+  Room::Now now();
   Result<void> open_discovery();
+  void begin_fetches();
 
   std::string name_;
   std::shared_ptr<const HostOptions> options_;
@@ -115,7 +121,9 @@ class RoomProcess final : private Room::Port {
   HostAddresses addresses_;
   std::shared_ptr<ConnectionGroup> ears_;     // shared with the connections
   std::shared_ptr<ConnectionGroup> fetches_;  // the same
-  std::size_t fetching_ = 0;
+  std::set<std::string> to_fetch_;            // rooms of other hosts
+  std::set<std::string> fetching_;
+  Room::Now now_{};  // of this turn
 };
 
 }  // namespace hawser::noam::detail
