@@ -290,7 +290,8 @@ void Shard::handle_cast(Relayed relayed) {
     if (!relayed.taken) ++totals_.dropped;
     if (what.stored)
       record({.kind = StoreChange::Kind::settle, .queue = what.queue, .sequence = what.sequence});
-    for (const auto& each : what.confirmations) confirm_when_stored(each);
+    for (const auto& each : what.waiting)
+      confirm_when_moved(each.confirmation, each.after, relayed.token);
   }
   end_turn();
 }
@@ -450,9 +451,11 @@ void Shard::handle_cast(Decide decide) {
         commit(*from, std::move(prepared));
         settle_touched();
         const Confirmation done{decide.from, decide.id, Notice::Kind::committed, true};
-        last_stored_relay_ != before.relay
-            ? under_way_[last_stored_relay_].confirmations.push_back(done)
-            : confirmations_.push_back(done);
+        if (last_stored_relay_ != before.relay) {
+          confirm_when_moved(done, before.relay, last_stored_relay_);
+        } else {
+          confirmations_.push_back(done);
+        }
         flush_store({decide.from, decide.id}, parts);
       } else {
         abort(*from, std::move(prepared));
