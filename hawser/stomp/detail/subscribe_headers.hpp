@@ -1,6 +1,6 @@
 // What a SUBSCRIBE or UNSUBSCRIBE asks for, in the words of RabbitMQ, ActiveMQ and Artemis alike
-// (stomp.md 3, D-01 to D-20), and in
-// Apollo's (3.4). Internal to the STOMP layer; pure. Views into the frame.
+// (stomp.md 3, D-01 to D-20), and in Apollo's (3.4). Internal to the STOMP layer; pure. Views into
+// the frame.
 #pragma once
 
 #include <hawser/base/bytes.hpp>
