@@ -4,9 +4,11 @@
 
 #include <hawser/bus/testing/bus_world.hpp>
 #include <hawser/bus/testing/memory_store.hpp>
+#include <hawser/process/sys.hpp>
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -116,6 +118,94 @@ TEST_P(BusPromises, a_commit_happens_in_full_durable_subscriptions_too_or_not_at
     client.subscribe(3, to({Destination::Kind::subscription, "d"}), 0);
   });
   EXPECT_EQ(user.heard->bodies(), "y 4 5");
+}
+
+// ---- several shards
+// ------------------------------------------------------------------------------------
+
+/// A queue that lives in that shard.
+Destination queue_in(BusWorld& world, const std::string& prefix, std::size_t shard) {
+  const Bus bus = *Bus::find(world.processes.system, "bus");
+  for (int i = 0;; ++i)
+    if (Destination found = queue(prefix + std::to_string(i)); bus.shard_of(found) == shard)
+      return found;
+}
+
+/// Until resume() this shard answers nobody.
+void suspend(BusWorld& world, std::size_t shard) {
+  const Bus bus = *Bus::find(world.processes.system, "bus");
+  EXPECT_TRUE(sys::suspend(world.processes.system.environment(), bus.shards()[shard]).has_value());
+}
+void resume(BusWorld& world, std::size_t shard) {
+  const Bus bus = *Bus::find(world.processes.system, "bus");
+  EXPECT_TRUE(sys::resume(world.processes.system.environment(), bus.shards()[shard]).has_value());
+  world.processes.settle();
+}
+
+TEST(BusShards, one_full_queue_refuses_a_commit_whichever_shard_answers_last) {
+  for (std::size_t full = 0; full < 3; ++full) {
+    for (std::size_t last = 0; last < 3; ++last) {
+      BusOptions options;
+      options.queue.messages = 1;
+      options.queue.overflow = QueueOverflow::reject;
+      BusWorld world(1, 3, options);
+      const auto user = world.user(0);
+      world.in(user, [&](Client& client) {
+        client.publish(queue_in(world, "q", full), text("first"), 1);
+      });
+      suspend(world, last);
+      world.in(user, [&](Client& client) {
+        Transaction all;
+        for (std::size_t i = 0; i < 3; ++i) all.publish(queue_in(world, "q", i), text("second"));
+        client.commit(std::move(all), 2);
+      });
+      EXPECT_TRUE(user.heard->refused.empty() && !user.heard->has(2)) << "one has not answered";
+      resume(world, last);
+      EXPECT_TRUE(user.heard->refused[2].contains("is full")) << full << last;
+      EXPECT_FALSE(user.heard->has(2));
+      EXPECT_EQ(world.statistics().waiting_messages, 1U) << "nobody has a part of it";
+    }
+  }
+}
+
+TEST(BusShards, what_a_commit_rejects_is_confirmed_when_all_dead_letters_have_arrived) {
+  for (const std::size_t last : {1U, 2U}) {
+    for (const bool alone : {true, false}) {
+      MemoryDisk disk;
+      BusOptions options;
+      options.store = std::make_shared<MemoryStore>(disk);
+      BusWorld world(1, 3, options);
+      const auto user = world.user(0);
+      world.in(user, [&](Client& client) {
+        for (const std::size_t grave : {1U, 2U}) {
+          const Destination from = queue_in(world, grave == 1 ? "a" : "b", 0);
+          QueueOptions elsewhere;
+          elsewhere.dead_letter = queue_in(world, "graves", grave).name;
+          client.declare(from, elsewhere, false, 0);
+          client.publish(from, text("x", true), grave);
+          client.subscribe(grave, to(from), 0);
+        }
+      });
+      ASSERT_TRUE(user.heard->has(1) && user.heard->has(2));
+      suspend(world, last);
+      world.in(user, [&](Client& client) {
+        Transaction rejects;
+        for (const std::uint64_t each : {1U, 2U}) rejects.settle({each, 1, 1, Outcome::rejected});
+        // The shard that is late is no part of the transaction, only of what follows.
+        if (!alone) rejects.publish(queue_in(world, "c", 3 - last), text("y"));
+        client.commit(std::move(rejects), 9);
+      });
+      EXPECT_FALSE(user.heard->has(9)) << "after a crash it would be back in its queue";
+      resume(world, last);
+      EXPECT_TRUE(user.heard->has(9));
+      EXPECT_TRUE(user.heard->refused.empty());
+      std::size_t dead = 0;
+      for (const auto& [id, stored] : disk.queues)
+        if (stored.destination.name.starts_with("graves")) dead += disk.messages[id].size();
+      EXPECT_EQ(dead, 2U);
+      EXPECT_EQ(disk.faults, std::vector<std::string>{});
+    }
+  }
 }
 
 // ---- publishers that wait

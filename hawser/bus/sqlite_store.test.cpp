@@ -171,6 +171,7 @@ TEST(SqliteStore, keeps_definitions_and_never_forgets_the_last_id) {
   whole.options.dead_letter_expired = true;
   whole.options.expires = 24h;
   whole.options.single_consumer = true;
+  whole.next_sequence = 1'234'567'890'123;
   {
     const auto store = open_in(folder.path());
     EXPECT_EQ(load(*store).last_queue_id, 0U);
@@ -192,6 +193,7 @@ TEST(SqliteStore, keeps_definitions_and_never_forgets_the_last_id) {
   EXPECT_EQ(read.pattern, whole.pattern);
   EXPECT_EQ(read.filter, whole.filter);
   EXPECT_EQ(read.options, whole.options);
+  EXPECT_EQ(read.next_sequence, whole.next_sequence);
   ASSERT_EQ(recovered.queues[0].messages.size(), 1U);
   EXPECT_EQ(recovered.queues[0].messages[0].message->body(), "stays");
   EXPECT_EQ(ask(*store, "SELECT count(*) FROM messages"), 1);
@@ -371,12 +373,38 @@ TEST(SqliteStore, refuses_a_file_that_is_not_its_own) {
   const Error other = with("other", sql("CREATE TABLE recipes (text)"));
   EXPECT_NE(other.text().find("is a database of another program"), std::string::npos);
   const Error newer =
-      with("newer", sql("PRAGMA application_id = 1213682514; PRAGMA user_version = 2;"
+      with("newer", sql("PRAGMA application_id = 1213682514; PRAGMA user_version = 3;"
                         "CREATE TABLE future (x)"));
   EXPECT_EQ(newer.kind, ErrorKind::unsupported);
-  EXPECT_NE(newer.text().find("has version 2 of the tables and this program knows 1"),
+  EXPECT_NE(newer.text().find("has version 3 of the tables and this program knows 2"),
             std::string::npos)
       << newer.text();
+}
+
+TEST(SqliteStore, brings_a_file_of_version_1_up_to_date) {
+  const TemporaryFolder folder;
+  {
+    const auto store = open_in(folder.path());
+    must_write(*store,
+               {declare_change(stored_queue(1, "jobs")), add_change(1, 7, text_message("stays"))});
+  }
+  {
+    detail::SqliteDatabase database;
+    ASSERT_TRUE(database.open(folder / "hawser.db").has_value());
+    ASSERT_TRUE(database
+                    .execute("ALTER TABLE queues DROP COLUMN next_sequence; "
+                             "PRAGMA user_version = 1")
+                    .has_value());
+  }
+  for (int times = 0; times < 2; ++times) {
+    const auto store = open_in(folder.path());
+    const Recovered recovered = load(*store);
+    ASSERT_EQ(recovered.queues.size(), 1U);
+    EXPECT_EQ(recovered.queues[0].definition.next_sequence, 1U);
+    ASSERT_EQ(recovered.queues[0].messages.size(), 1U);
+    EXPECT_EQ(recovered.queues[0].messages[0].sequence, 7U);
+    EXPECT_EQ(ask(*store, "PRAGMA user_version"), 2);
+  }
 }
 
 TEST(SqliteStore, a_damaged_page_is_an_error_and_no_end) {

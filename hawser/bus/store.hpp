@@ -29,6 +29,9 @@ struct StoredQueue {
   bool declared = false;  ///< somebody asked for it with options; else it was made by its first use
   std::string pattern{};  ///< of a durable subscription: the topics that fill it
   std::string filter{};   ///< and MessageFilter::text(), "" for none
+  /// After a restart its messages' sequences go on here, or behind the last that is kept: none is
+  /// given twice.
+  std::uint64_t next_sequence = 1;
 };
 
 struct StoreChange {

@@ -101,6 +101,11 @@ struct Subscription {
   bool browse = false;
   /// Nothing that this process publishes itself (topics).
   bool no_local = false;
+  /// Of a queue or durable subscription: only messages at this position (Delivery::position) and
+  /// beyond; those before stay for the others. 0: all. Topics know `from_now` alone.
+  std::uint64_t from = 0;
+  /// Only what comes from here on; of a topic also not what it retains.
+  static constexpr std::uint64_t from_now = UINT64_MAX;
   /// Topics: other limits than the bus's.
   std::optional<TopicLimits> limits{};
 };
@@ -114,6 +119,9 @@ struct Delivery {
   std::uint32_t count = 1;
   /// It may have been seen before: somebody had it and did not settle it.
   bool redelivered = false;
+  /// Its place in its queue or durable subscription: rises with each message, from 1, with gaps,
+  /// and is the same whenever and to whomever it is given out, also after a restart. 0 from topics.
+  std::uint64_t position = 0;
 };
 
 /// What became of deliveries. For a topic's subscriber and a browser all mean the same: it can take

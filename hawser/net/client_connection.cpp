@@ -127,7 +127,7 @@ void Client::dial_failed(Reason reason) {
 }
 
 void Client::stand() {
-  client_options_.targets.connected(*target_);
+  if (serves_when_reached()) target_serves();
   policy_.connected(scheduler().now());
   ++connects_;
   begin_receiving();

@@ -42,6 +42,12 @@ class Client : public Connection, private detail::Dialing::Owner {
  protected:
   Client(std::shared_ptr<ConnectionGroup> group, ClientOptions options);
 
+  /// Whether a connection is all that a target is asked for. Else the protocol above calls
+  /// target_serves() when it is let in, and one that was lost before counts as an attempt that
+  /// failed: the next target is tried.
+  virtual bool serves_when_reached() const noexcept { return true; }
+  void target_serves() { client_options_.targets.connected(*target_); }
+
   virtual void deliver_connect() = 0;
   virtual void deliver_state(const ClientChange& change) = 0;
 

@@ -138,5 +138,36 @@ TEST(ClientAndBroker, Stomp_W_01_AVersionThatIsNotTheWebSocketsIsAFault) {
   EXPECT_EQ(script.losses[0].reason.kind(), Reason::Kind::protocol_error);
 }
 
+/// Takes the end of a message for the end of its frame.
+struct WithoutNul {
+  Next handle_packet(Packet packet) {
+    const std::size_t receipt = packet.find("\nreceipt:");
+    if (packet.starts_with("CONNECT\n")) return send(std::string("CONNECTED\nversion:1.2\n\n"));
+    if (receipt == BytesView::npos) return keep();
+    const BytesView id = packet.substr(receipt + 9);
+    return send("RECEIPT\nreceipt-id:" + std::string(id.substr(0, id.find('\n'))) + "\n\n");
+  }
+};
+
+TEST(ClientAndBroker, Stomp_W_05_AServerMayLeaveOutTheNulIfThatIsSaid) {
+  for (const bool said : {true, false}) {
+    Script script;
+    NetWorld world(11, 1);
+    const Address at = world.world().host("server").address(15674);
+    ServerOptions options_of_server{.listen = ListenAddress(at), .framing = raw()};
+    WebSocketServerOptions websocket{.text = true};
+    websocket.subprotocols = {"v12.stomp"};
+    options_of_server.transports = {websocket_server(websocket)};
+    ASSERT_TRUE(world.system->start(server<WithoutNul>("broker", std::move(options_of_server))));
+    WebSocketClientOptions ours = stomp_websocket("/");
+    if (said) ours.text_end = '\0';
+    ClientOptions options{.targets = at.text(),
+                          .transports = {websocket_client(ours)},
+                          .subscriptions = {{"/queue/a"}}};
+    ASSERT_TRUE(world.system->start(client<Recorder>("feed", options, &script)));
+    EXPECT_EQ(world.until([&] { return script.events.count("ready") == 1; }, 10s), said);
+  }
+}
+
 }  // namespace
 }  // namespace hawser::stomp::testing

@@ -39,8 +39,9 @@ enum class Direction : std::uint8_t { in, out };
 using TraceOctets = std::function<void(Direction, BytesView)>;
 
 struct ClientOptions {
-  /// Where to. With several, prefer TargetOrder::round_robin: a broker that lets nobody log in is
-  /// then left for the next.
+  /// Where to. With several, one that lets nobody log in is left for the next; after a session the
+  /// first is tried first again (TargetOrder::in_order), or the one after that session's
+  /// (round_robin).
   TargetList targets{};
   /// {tls_client(…)}, {websocket_client(stomp_websocket("/ws"))}, or both, TLS first.
   TransportMakers transports{};

@@ -177,10 +177,9 @@ void Client::handle_call(Unsubscribe request, From<bool> from) {
 // ---- delivered
 // ------------------------------------------------------------------------------------
 
-DeliveryTicket Client::ticket_for(SubscriptionId id, Wanted* wanted, const FrameView& frame) {
+DeliveryTicket Client::ticket_for(SubscriptionId id, Wanted* wanted, BytesView ack) {
   DeliveryTicket ticket{sessions_, id, 0};
-  if (wanted != nullptr)
-    ticket.number = wanted->unsettled.add(session_->ack_id(frame).value_or(""));
+  if (wanted != nullptr) ticket.number = wanted->unsettled.add(ack);
   return ticket;
 }
 

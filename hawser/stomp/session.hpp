@@ -149,8 +149,10 @@ class BrokerSession {
     std::uint64_t number = 0;
     std::string name;  // the client's id, as it came
     AckMode ack = AckMode::automatic;
-    std::string head{};      // "MESSAGE\nsubscription:…\nmessage-id:…-", escaped and ready
-    std::string ack_head{};  // "ack:…-" where the version has it
+    std::string head{};           // "MESSAGE\nsubscription:…\nmessage-id:…-", escaped and ready
+    std::string ack_head{};       // "ack:…-" where the version has it
+    std::string position_head{};  // "NAME:" where include-seq asked for it
+    bool plain = false;           // neither, and settled as soon as it is written
     std::optional<bus::Destination> durable{};
     std::string temporary{};  // "/temp-queue/X" if it reads that one
     std::uint64_t last_written = 0;
@@ -223,6 +225,8 @@ class BrokerSession {
   void unsubscribe(const FrameView& frame);
   bool read_source(const FrameView& frame, const detail::SubscribeHeaders& headers, BytesView name,
                    bus::Subscription& wanted, Subscription& made);
+  bool read_positions(const FrameView& frame, const detail::SubscribeHeaders& headers,
+                      bus::Subscription& wanted, Subscription& made);
   bool room_for_subscription(const FrameView& frame);
   Subscription& add_subscription(Subscription made, bool named_by_id);
   void end_subscription(Subscription& subscription, std::uint64_t token);

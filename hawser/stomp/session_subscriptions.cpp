@@ -92,6 +92,7 @@ void BrokerSession::subscribe(const FrameView& frame) {
   made.name = name;
   made.ack = headers->ack;
   if (!read_source(frame, *headers, name, wanted, made)) return;
+  if (!read_positions(frame, *headers, wanted, made)) return;
   if (!headers->selector.empty()) {
     auto filter = bus::make_selector(headers->selector);
     if (!filter) {
@@ -170,6 +171,32 @@ bool BrokerSession::read_source(const FrameView& frame, const detail::SubscribeH
   return true;
 }
 
+bool BrokerSession::read_positions(const FrameView& frame, const detail::SubscribeHeaders& headers,
+                                   bus::Subscription& wanted, Subscription& made) {
+  wanted.from = headers.from.value_or(0);
+  const bool to_topic = wanted.to.kind == bus::Destination::Kind::topic;
+  const bool from_position = wanted.from != 0 && wanted.from != bus::Subscription::from_now;
+  if (to_topic && (headers.position_header || from_position)) {
+    const char* const name = headers.position_header ? "include-seq" : "from-seq";
+    fail_frame(frame, fmt::format("{} is not for topics", name),
+               "a topic's messages have no positions: make the subscription durable "
+               "(durable:true), or leave the header out");
+    return false;
+  }
+  if (!headers.position_header) return true;
+  const BytesView name = *headers.position_header;
+  if (!within(frame, name, options_->subscription_id, "include-seq header")) return false;
+  if (find_unsendable(name, version_) != BytesView::npos ||
+      (version_ == Version::v1_0 && name.find(':') != BytesView::npos)) {
+    fail_frame(frame, "malformed include-seq header",
+               fmt::format("{} cannot be a header's name in this version", quoted(name)));
+    return false;
+  }
+  append_escaped(made.position_head, name, version_);
+  made.position_head += ':';
+  return true;
+}
+
 std::string BrokerSession::durable_name(BytesView name) const {
   std::string out;
   append_part(out, user_);
@@ -197,6 +224,7 @@ BrokerSession::Subscription& BrokerSession::add_subscription(Subscription made, 
   const std::string prefix = fmt::format("{}-{}-", number_, made.number);
   made.head += "message-id:" + prefix;
   if (made.ack != AckMode::automatic && version_ == Version::v1_2) made.ack_head = "ack:" + prefix;
+  made.plain = made.ack == AckMode::automatic && made.position_head.empty();
   by_name_.emplace(made.name, made.number);
   auto& place = subscriptions_[made.number];
   place = std::make_unique<Subscription>(std::move(made));
@@ -333,8 +361,7 @@ void BrokerSession::writable() {
 void BrokerSession::write_message(Subscription& subscription, const bus::Delivery& delivery) {
   Bytes& out = *out_;
   subscription.last_written = delivery.id;
-  if (subscription.ack == AckMode::automatic && !delivery.redelivered && delivery.count <= 1)
-      [[likely]] {
+  if (subscription.plain && !delivery.redelivered && delivery.count <= 1) [[likely]] {
     // What nearly all look like, in one step.
     if (const BytesView whole = detail::message_whole(*delivery.message, version_);
         !whole.empty()) {
@@ -353,6 +380,11 @@ void BrokerSession::write_message(Subscription& subscription, const bus::Deliver
   if (delivery.redelivered || delivery.count > 1) [[unlikely]] {
     out += "redelivered:true\ndelivery-count:";
     append_number(out, delivery.count);
+    out += '\n';
+  }
+  if (!subscription.position_head.empty()) {
+    out += subscription.position_head;
+    append_number(out, delivery.position);
     out += '\n';
   }
   const bus::Message& message = *delivery.message;

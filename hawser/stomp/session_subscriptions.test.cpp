@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 
 namespace hawser::stomp {
 namespace {
@@ -160,6 +161,86 @@ TEST(StompSubscribe, missing_ids_are_let_pass_where_that_is_wanted) {
   EXPECT_TRUE(lenient.said("\nsubscription:/topic/a\n"));
   lenient.frame("UNSUBSCRIBE", {"destination:/topic/a"});
   EXPECT_EQ(lenient.unsubscribed.size(), 1U);
+}
+
+// ---- positions
+// -----------------------------------------------------------------------------------------
+
+TEST(StompSubscribe, include_seq_puts_the_position_into_a_header_of_that_name) {
+  BrokerPeer peer;
+  peer.log_in();
+  std::vector<bus::Delivery> one(1);
+  one[0].subscription = peer.subscribe("/queue/a", "1", {"include-seq:my\\cseq"});
+  one[0].id = 1;
+  one[0].position = 41;
+  one[0].message = BrokerPeer::message("hi", {{"seq", "theirs"}});
+  peer.session.delivered(one);
+  EXPECT_EQ(peer.take(),
+            "MESSAGE\nsubscription:1\nmessage-id:s-1-1\nmy\\cseq:41\ndestination:/topic/a\n"
+            "content-type:text/plain\nseq:theirs\ncontent-length:2\n\nhi\0"s);
+  EXPECT_EQ(peer.settled, std::vector<std::string>{"1:1-1 accepted"});
+  one[0].subscription = peer.subscribe("/queue/a", "2", {"include-seq:seq", "ack:client"});
+  one[0].position = 18'446'744'073'709'551'614U;
+  one[0].count = 2;
+  one[0].redelivered = true;
+  peer.session.delivered(one);
+  EXPECT_TRUE(
+      peer.said("\nack:s-2-1\nredelivered:true\ndelivery-count:2\n"
+                "seq:18446744073709551614\ndestination:"))
+      << "before what the sender calls so, and the first counts: " << peer.out;
+  peer.take();
+  one[0].subscription = peer.subscribe("/queue/a", "3");
+  peer.session.delivered(one);
+  EXPECT_FALSE(peer.said("18446744073709551614")) << "only where it was asked for";
+}
+
+TEST(StompSubscribe, from_seq_says_where_a_subscription_begins) {
+  const auto asked = [](const char* destination, std::vector<std::string> headers) {
+    BrokerPeer peer;
+    peer.log_in();
+    peer.subscribe(destination, "1", std::move(headers));
+    return peer.subscribed.empty() ? 1'000 : peer.subscribed[0].wanted.from;
+  };
+  EXPECT_EQ(asked("/queue/a", {}), 0U);
+  EXPECT_EQ(asked("/queue/a", {"from-seq:0"}), 0U);
+  EXPECT_EQ(asked("/queue/a", {"from-seq:42", "browser:true"}), 42U);
+  EXPECT_EQ(asked("/queue/a", {"from-seq:-1"}), bus::Subscription::from_now);
+  EXPECT_EQ(asked("/dlq/a", {"from-seq:42"}), 42U);
+  EXPECT_EQ(asked("/temp-queue/a", {"from-seq:42"}), 42U);
+  EXPECT_EQ(asked("/topic/a", {"from-seq:42", "durable:true", "include-seq:n"}), 42U);
+  EXPECT_EQ(asked("/topic/a", {"from-seq:42", "activemq.subscriptionName:s"}), 42U);
+  EXPECT_EQ(asked("/topic/a", {"from-seq:-1"}), bus::Subscription::from_now);
+  EXPECT_EQ(asked("/topic/a", {"from-seq:0"}), 0U);
+}
+
+TEST(StompSubscribe, positions_that_cannot_be_are_refused_by_name) {
+  for (const auto& [header, destination, says] :
+       std::initializer_list<std::tuple<const char*, const char*, const char*>>{
+           {"from-seq:x", "/queue/a", "message:malformed from-seq header\n"},
+           {"from-seq:", "/queue/a", "message:malformed from-seq header\n"},
+           {"from-seq:-2", "/queue/a", "message:malformed from-seq header\n"},
+           {"from-seq:18446744073709551616", "/queue/a", "message:malformed from-seq header\n"},
+           {"from-seq:5", "/topic/a", "message:from-seq is not for topics\n"},
+           {"include-seq:", "/queue/a", "message:malformed include-seq header\n"},
+           {"include-seq:message-id", "/queue/a", "\"message-id\" is not a name"},
+           {"include-seq:content-length", "/queue/a", "message:malformed include-seq header\n"},
+           {"include-seq:seq", "/topic/a", "message:include-seq is not for topics\n"},
+           {"include-seq:seq", "/topic/a", "make the subscription durable"},
+       }) {
+    BrokerPeer peer;
+    peer.log_in();
+    peer.frame("SUBSCRIBE", {"id:1", "destination:"s + destination, header});
+    EXPECT_TRUE(peer.refused(says)) << header;
+    EXPECT_TRUE(peer.subscribed.empty());
+  }
+  BrokerPeer v1_0;
+  v1_0.log_in("1.0");
+  v1_0.frame("SUBSCRIBE", {"destination:/queue/a", "include-seq:a:b"});
+  EXPECT_TRUE(v1_0.refused("message:malformed include-seq header\n")) << "no escapes there";
+  BrokerPeer longer({.subscription_id = 4});
+  longer.log_in();
+  longer.frame("SUBSCRIBE", {"id:1", "destination:/queue/a", "include-seq:12345"});
+  EXPECT_TRUE(longer.refused("message:include-seq header too long\n"));
 }
 
 // ---- durable

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Node's STOMP clients with `hawser hub`: stompjs over WebSocket and TCP, stompit over TCP."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
+import unittest
 
 import program
 from program import LIMIT, Case, Program, free_port
@@ -17,6 +20,7 @@ NODE = shutil.which("node")
 VERSIONS = ("1.0", "1.1", "1.2")
 CLIENTS = (("stompjs", "stomp-websocket"), ("stompjs", "stomp"), ("stompit", "stomp"))
 MIB = 1 << 20
+MINUTE = 60.0
 
 
 def absent():
@@ -36,19 +40,22 @@ def install():
     return os.path.join(folder, "node_modules")
 
 
+def start(packages, hub, client=("stompit", "stomp"), version="1.2", **words):
+    name, listener = client
+    if listener == "stomp-websocket":
+        words["websocket"] = "/stomp"
+    return StompPeer(hub.address(listener), command=[NODE, os.path.join(HERE, "stomp_peer.js")],
+                     environment={"NODE_PATH": f"{packages}:/usr/share/nodejs:/usr/lib/nodejs"},
+                     client=name, version=version, **words)
+
+
 class NodePeers(Case):
     @classmethod
     def setUpClass(cls):
         cls.packages = install()
 
-    def peer(self, hub, client=("stompit", "stomp"), version="1.2", **words):
-        name, listener = client
-        if listener == "stomp-websocket":
-            words["websocket"] = "/stomp"
-        environment = {"NODE_PATH": f"{self.packages}:/usr/share/nodejs:/usr/lib/nodejs"}
-        return self.enterContext(StompPeer(
-            hub.address(listener), command=[NODE, os.path.join(HERE, "stomp_peer.js")],
-            environment=environment, client=name, version=version, **words))
+    def peer(self, hub, *which, **words):
+        return self.enterContext(start(self.packages, hub, *which, **words))
 
 
 class Clients(NodePeers):
@@ -57,7 +64,7 @@ class Clients(NodePeers):
         super().setUpClass()
         cls.hub = cls.enterClassContext(Program(
             "hub", "--stomp", "127.0.0.1:0", "--stomp-websocket", "127.0.0.1:0", "--packet", "none",
-            "--stomp-body-limit", "64MiB", "--stomp-heart-beat", "1s"))
+            "--stomp-body-limit", "64MiB"))
 
     def each(self, versions=VERSIONS, clients=CLIENTS):
         for version in versions:
@@ -181,20 +188,6 @@ class Clients(NodePeers):
             for each in (peer, reader):
                 self.assertEqual(each.close(), [])
 
-    def test_heart_beats(self):
-        """A second both ways; three of them silent would be the end, for the hub and for each client."""
-        peers = [self.peer(self.hub, client, version, beat=1000).ready()
-                 for version, client in self.each(("1.1", "1.2"))]
-        for peer in peers:
-            self.assertEqual(peer.connected["heart-beat"], "1000,1000")
-        try:
-            peers[0].process.wait(4.5)  # nobody says a word meanwhile
-        except subprocess.TimeoutExpired:
-            pass
-        for peer in peers:
-            self.assertEqual(peer.ask("status")["logins"], 1)
-            self.assertEqual(peer.close(), [])
-
     def test_large_bodies(self):
         for _, client in self.each(("1.2",)):
             peer = self.peer(self.hub, client).ready()
@@ -265,6 +258,46 @@ class KilledHub(NodePeers):
     def kill(hub):
         hub.process.kill()
         hub.process.wait(LIMIT)
+
+
+class WholeMinute(Case):
+    """Heart-beats at one second for a minute, beside the tests before: three silent seconds would be the
+    end, for the hub and for each client. The last by its name."""
+
+    def test_heart_beats_keep_quiet_connections(self):
+        for peer in minute.peers:
+            self.assertEqual(peer.connected["heart-beat"], "1000,1000")
+        try:
+            minute.peers[0].process.wait(max(0, minute.end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            pass
+        for peer in minute.peers:
+            self.assertEqual(peer.ask("status")["logins"], 1)
+            self.assertEqual(peer.close(), [])
+
+
+class Minute:
+    def __enter__(self):
+        with contextlib.ExitStack() as made:
+            hub = made.enter_context(Program(
+                "hub", "--stomp", "127.0.0.1:0", "--stomp-websocket", "127.0.0.1:0", "--packet", "none",
+                "--stomp-heart-beat", "1s"))
+            packages = install()
+            self.peers = [made.enter_context(start(packages, hub, client, version, beat=1000))
+                          for version in ("1.1", "1.2") for client in CLIENTS]
+            for peer in self.peers:
+                peer.ready()
+            self.end = time.monotonic() + MINUTE
+            self.stack = made.pop_all()
+        return self
+
+    def __exit__(self, *why):
+        return self.stack.__exit__(*why)
+
+
+def setUpModule():
+    global minute
+    minute = unittest.enterModuleContext(Minute())
 
 
 if __name__ == "__main__":

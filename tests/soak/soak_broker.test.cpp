@@ -1,21 +1,17 @@
 // The broker beside its model: whole days over STOMP in simulated time, with queues, topics,
 // durable subscriptions, dead letters, delays, ages, transactions, answers, full queues and crashes
 // of the program. After each step everything that clients have seen must be what the model allows.
-#include "support/broker_model.hpp"
-#include "support/sim_stomp_client.hpp"
-#include "support/soak_world.hpp"
+#include "support/broker_stage.hpp"
 
-#include <hawser/bus/testing/simulated_store.hpp>
 #include <hawser/engine/sim/seeds.hpp>
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <chrono>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,44 +21,11 @@
 namespace hawser::soak {
 namespace {
 
-using Overflow = ModelRules::Overflow;
 using Action = ModelAction;
 
-// A step's actions happen at its beginning; what falls due does so in its second half, and no two
-// things in the same one: then their order is no matter of luck.
-constexpr std::int64_t step_ms = 100;
-constexpr std::int64_t due_ms = 60;
-
-struct Session {
-  std::uint64_t number = 0;
-  stomp::Version version = stomp::Version::v1_2;
-  std::unique_ptr<SimStompClient> client;
-  std::map<std::string, std::uint64_t> subscriptions;                   // id to number
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> acks;  // number, message: its id
-  std::set<std::string> owed;
-  std::set<std::string> waits;
-  bool refused = false;
-  std::vector<std::uint64_t> browsed;
-  bool browse_ended = false;
-};
-
-class Day {
+class Day : public BrokerStage {
  public:
-  explicit Day(sim::World& world) : world_(world), random_(world.random()), epoch_(world.now()) {
-    const std::array<Overflow, 4> all{Overflow::reject, Overflow::drop_oldest,
-                                      Overflow::dead_letter, Overflow::block};
-    model.durable_rules.limit = 5;
-    model.durable_rules.overflow = all.at(random_.below(4));
-    model.rules["reject"] = {.limit = 4};
-    model.rules["drop"] = {.limit = 4, .overflow = Overflow::drop_oldest};
-    model.rules["dead"] = {.limit = 4, .overflow = Overflow::dead_letter};
-    model.rules["block"] = {.limit = 3, .overflow = Overflow::block};
-    model.rules["old"] = {.ttl = 2'000 + due_ms, .expired_to_dead_letters = true};
-    model.rules["again"] = {.requeue_delay = 500 + due_ms};
-    storing_ = random_.below(4) != 0;
-    begin();
-  }
-  ~Day() { end(); }
+  explicit Day(sim::World& world) : BrokerStage(world) {}
 
   void run() {
     std::string story;
@@ -81,47 +44,7 @@ class Day {
     }
   }
 
-  BrokerModel model;
-
  private:
-  // ---- the program
-  // -----------------------------------------------------------------------------------
-
-  void begin() {
-    hub_.emplace(world_, 1 + static_cast<unsigned>(random_.below(3)));
-    hub::HubOptions options;
-    options.packet.reset();
-    if (storing_) options.bus.store = store_;
-    const auto translate = [](const ModelRules& rules) {
-      bus::QueueOptions queue;
-      queue.messages = static_cast<std::uint32_t>(rules.limit);
-      queue.deliveries = rules.deliveries;
-      queue.requeue_delay = std::chrono::milliseconds(rules.requeue_delay);
-      queue.message_ttl = std::chrono::milliseconds(rules.ttl);
-      queue.dead_letter_expired = rules.expired_to_dead_letters;
-      const std::map<Overflow, bus::QueueOverflow> words{
-          {Overflow::reject, bus::QueueOverflow::reject},
-          {Overflow::drop_oldest, bus::QueueOverflow::drop_oldest},
-          {Overflow::dead_letter, bus::QueueOverflow::dead_letter},
-          {Overflow::block, bus::QueueOverflow::block}};
-      queue.overflow = words.at(rules.overflow);
-      return queue;
-    };
-    for (const auto& [name, rules] : model.rules)
-      options.bus.queue_rules.push_back({name, translate(rules)});
-    for (const char* usual : {"a", "b", "dlq/#", "reply/#"})
-      options.bus.queue_rules.push_back({usual, translate({})});
-    options.bus.queue = translate(model.durable_rules);
-    options.durable_overflow = options.bus.queue.overflow;
-    at_ = *hub_->start_hub(options).stomp;
-    ++life_;
-    for (int i = 0; i < 2; ++i) connect();
-  }
-  void end() {
-    sessions_.clear();
-    hub_.reset();
-  }
-
   void crash() {
     // One more is under way: it is there afterwards, or not, unless it was confirmed.
     ModelMessage message = draw(true);
@@ -137,10 +60,7 @@ class Day {
       return !each.second.topic && each.second.place == "b" && each.second.mode == 'a';
     });
     const bool confirmed = sends && !taken && session.client->has_receipt("last");
-    sessions_.clear();
-    world_.host("hub").crash();
-    hub_.reset();
-    world_.host("hub").restart();
+    fall();
     model.send(0, "b", message, "");
     model.crash();
     begin();
@@ -152,7 +72,7 @@ class Day {
     for (auto& each : sessions_) settle_logins(*each);
     if (!confirmed) {
       Session& reader = *sessions_.front();
-      browse(reader, "b", -1);
+      send_browser(reader, "b", -1);
       world_.run_for(20ms);
       if (std::ranges::find(reader.browsed, message.id) == reader.browsed.end())
         model.forget("b", message.id);
@@ -160,149 +80,8 @@ class Day {
     }
   }
 
-  // ---- clients
-  // ---------------------------------------------------------------------------------------
-
-  void connect() {
-    auto made = std::make_unique<Session>();
-    Session& session = *made;
-    session.number = ++last_session_;
-    if (random_.below(3) == 0) session.version = stomp::Version::v1_1;
-    session.client = std::make_unique<SimStompClient>(
-        hub_->peers_on("peers" + std::to_string(life_)), at_,
-        StompClientOptions{.version = session.version, .pipelines = true});
-    session.client->on_message = [this, &session](const stomp::FrameView& frame) {
-      message(session, frame);
-    };
-    session.client->on_error = [&session](std::string_view) { session.refused = true; };
-    sessions_.push_back(std::move(made));
-  }
-  void settle_logins(Session& session) {
-    EXPECT_TRUE(world_.run_until([&] { return session.client->logged_in; }, 1s));
-  }
-
-  static std::uint64_t number_of(BytesView text) {
-    std::uint64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-  }
-
-  void message(Session& session, const stomp::FrameView& frame) {
-    const std::string id(frame.first("subscription").value_or(""));
-    if (id == "browser") {
-      if (frame.first("browser")) {
-        session.browse_ended = true;
-      } else {
-        session.browsed.push_back(number_of(frame.body()));
-      }
-      return;
-    }
-    const auto found = session.subscriptions.find(id);
-    if (found == session.subscriptions.end()) {
-      model.faults.push_back("a message for no subscription: " + id);
-      return;
-    }
-    const std::uint64_t message = number_of(frame.body());
-    const auto ack =
-        frame.first(session.version == stomp::Version::v1_2 ? "ack" : "message-id").value_or("");
-    session.acks[{found->second, message}] = std::string(ack);
-    if (const auto reply = frame.first("reply-to"))
-      if (reply->starts_with("/reply-queue/")) answers_.emplace_back(*reply);
-    model.seen(found->second, message, frame.first("redelivered") == "true",
-               static_cast<std::uint32_t>(number_of(frame.first("delivery-count").value_or("1"))));
-  }
-
-  /// What must have come by now has, and nothing that must not.
-  void look() {
-    model.settle_step();
-    for (auto& [number, receipt] : model.released())
-      for (const auto& each : sessions_)
-        if (each->number == number) each->waits.erase(receipt), each->owed.insert(receipt);
-    for (const auto& each : sessions_) {
-      const std::string who = "session " + std::to_string(each->number);
-      for (const auto& receipt : each->waits)
-        if (each->client->has_receipt(receipt)) model.faults.push_back(who + " has " + receipt);
-      for (const auto& receipt : std::exchange(each->owed, {}))
-        if (!each->client->has_receipt(receipt))
-          model.faults.push_back(who + " lacks " + receipt + " " + each->client->error_body);
-      if (each->refused) model.faults.push_back(who + ": " + each->client->error_body);
-      if (!each->client->garbled.empty()) model.faults.push_back(each->client->garbled);
-    }
-  }
-
-  void settle() {
-    run_to(model.now + step_ms / 2);
-    look();
-    model.advance(model.now + step_ms);
-    run_to(model.now);
-    look();
-  }
-
-  /// Some steps take a little time of their own: the clock is the world's.
-  void run_to(std::int64_t at) {
-    const Duration left = epoch_ + std::chrono::milliseconds(at) - world_.now();
-    EXPECT_GE(left.count(), 0) << last_ << " took too long";
-    world_.run_for(left);
-  }
-
-  /// It was refused, so its session is over.
-  void expect_refusal(Session& session) {
-    EXPECT_TRUE(world_.run_until([&] { return session.client->over(); }, 1s)) << last_;
-    EXPECT_TRUE(session.refused) << last_;
-    lose(session);
-  }
-  void lose(Session& session) {
-    model.session_ends(session.number);
-    std::erase_if(sessions_, [&](const auto& each) { return each.get() == &session; });
-  }
-
   // ---- what they do
   // ----------------------------------------------------------------------------------
-
-  /// Free, and taken from now on: something falls due then and nothing else will.
-  bool take_due(std::int64_t after) { return taken_.insert((model.now + after) / step_ms).second; }
-
-  ModelMessage draw(bool plain = false) {
-    ModelMessage message;
-    message.id = ++last_message_;
-    message.number = static_cast<int>(random_.below(10));
-    message.persistent = random_.below(2) == 0;
-    if (plain) return message;
-    if (random_.below(3) == 0) message.priority = static_cast<int>(random_.below(10));
-    return message;
-  }
-  void frame_headers(stomp::Frame& frame, const ModelMessage& message) const {
-    frame.add("n", std::to_string(message.number));
-    if (message.priority != 4) frame.add("priority", std::to_string(message.priority));
-    if (message.persistent) frame.add("persistent", "true");
-    if (message.expires != 0) frame.add("ttl", std::to_string(message.expires - model.now));
-    if (message.ready != 0) frame.add("delay", std::to_string(message.ready - model.now));
-    if (message.retain != 0) frame.add("retain", message.retain == 's' ? "set" : "remove");
-    frame.body = Payload(std::to_string(message.id));
-  }
-  void send_frame(Session& session, const std::string& destination, const ModelMessage& message,
-                  const std::string& receipt, const std::string& more = {},
-                  const std::string& value = {}) {
-    stomp::Frame frame{stomp::Command::send};
-    frame.add("destination", destination);
-    if (!receipt.empty()) frame.add("receipt", receipt);
-    if (!more.empty()) frame.add(more, value);
-    frame_headers(frame, message);
-    session.client->frame(frame);
-  }
-  std::string receipt() { return "r" + std::to_string(++last_receipt_); }
-
-  Session* some_session() {
-    std::vector<Session*> free;
-    for (const auto& each : sessions_)
-      if (!model.waits(each->number)) free.push_back(each.get());
-    return free.empty() ? nullptr : free[random_.below(free.size())];
-  }
-
-  void answered(Session& session, BrokerModel::Answer answer, const std::string& receipt) {
-    if (answer == BrokerModel::Answer::refused) return expect_refusal(session);
-    (answer == BrokerModel::Answer::waits ? session.waits : session.owed).insert(receipt);
-  }
 
   std::string some_queue() {
     constexpr std::array<const char*, 8> names{"a",    "b",     "reject", "drop",
@@ -376,7 +155,9 @@ class Day {
                                           : "client-individual");
     frame.add("prefetch-count", std::to_string(wanted.prefetch));
     if (above >= 0) frame.add("selector", "n > " + std::to_string(above));
-    switch (random_.below(4)) {
+    const std::uint64_t kind = random_.below(4);
+    if (kind != 0) frame.add("include-seq", "at");
+    switch (kind) {
       case 0: {
         wanted.topic = true;
         wanted.place = some_pattern();
@@ -446,6 +227,7 @@ class Day {
     session.client->frame(remove);
     session.owed.insert(removed);
     model.remove_durable(place);
+    forget_positions(place);
   }
 
   /// One of what it holds, and what an ACK of it settles.
@@ -570,19 +352,11 @@ class Day {
       if (known->second == each->number) model.faults.push_back("an answer to " + to + " is lost");
   }
 
-  void browse(Session& session, const std::string& queue, int above) {
-    stomp::Frame frame{stomp::Command::subscribe};
-    frame.add("id", "browser").add("destination", "/queue/" + queue).add("browser", "true");
-    if (above >= 0) frame.add("selector", "n > " + std::to_string(above));
-    session.browsed.clear();
-    session.browse_ended = false;
-    session.client->frame(frame);
-  }
   void browse(Session& session) {
     const std::string queue = some_queue();
     const int above = random_.below(3) == 0 ? static_cast<int>(random_.below(8)) : -1;
     last_ = "browse " + queue;
-    browse(session, queue, above);
+    send_browser(session, queue, above);
     world_.run_for(20ms);
     EXPECT_TRUE(session.browse_ended) << last_;
     EXPECT_EQ(session.browsed, model.browse(queue, above)) << last_;
@@ -648,25 +422,9 @@ class Day {
     }
   }
 
-  sim::World& world_;
-  Random& random_;
-  Instant epoch_;  // when the model's clock was 0
-  std::shared_ptr<bus::testing::SimulatedStore> store_ =
-      std::make_shared<bus::testing::SimulatedStore>();
-  bool storing_ = false;
-  std::optional<SoakWorld> hub_;
-  Address at_;
-  int life_ = 0;
-  std::vector<std::unique_ptr<Session>> sessions_;
-  std::set<std::int64_t> taken_;
   std::map<std::string, std::pair<std::string, int>> durables_;
-  std::vector<std::string> answers_;
   std::map<std::string, std::uint64_t> names_;  // of answers' queues: the session that hears them
-  std::uint64_t last_session_ = 0;
-  std::uint64_t last_message_ = 0;
   std::uint64_t last_subscription_ = 0;
-  std::uint64_t last_receipt_ = 0;
-  std::string last_;
 };
 
 TEST(SoakBroker, AgreesWithTheModel) {

@@ -86,7 +86,7 @@ void Queue::push(MessagePtr message, bool stored, std::int64_t now) {
     return;
   }
   // Somebody waits for it: it need not lie down first.
-  if (ready_count_ == 0 && !busy_ && filters_ == 0 && grouped_ == 0) [[likely]] {
+  if (ready_count_ == 0 && !busy_ && choosy_ == 0 && grouped_ == 0) [[likely]] {
     if (expired(entry, now)) [[unlikely]] {
       expire(std::move(entry));
       return;
@@ -284,8 +284,8 @@ void Queue::give(Subscriber& consumer, Entry entry) {
     groups_[std::string(entry.message->group())].owner = &consumer;
   ++consumer.unsettled;
   consumer.unsettled_bytes += size;
-  Delivery delivery{consumer.number, consumer.next_id++, entry.message, entry.deliveries,
-                    entry.redelivered};
+  Delivery delivery{consumer.number,  consumer.next_id++, entry.message,
+                    entry.deliveries, entry.redelivered,  entry.sequence};
   consumer.held.push_back(std::move(entry));
   host_->deliver(consumer, std::move(delivery));
 }
@@ -297,7 +297,7 @@ void Queue::dispatch(std::int64_t now) {
     if (i < browsers_.size() && browsers_[i] == browser) ++i;  // else it has ended
   }
   if (ready_count_ == 0 || consumers_.empty() || busy_) return;
-  if (filters_ == 0 && grouped_ == 0) {
+  if (choosy_ == 0 && grouped_ == 0) {
     dispatch_simply(now);
   } else {
     dispatch_picking(now);
@@ -343,7 +343,8 @@ bool Queue::give_one_to(Subscriber& consumer, std::int64_t now) {
     const auto priority = static_cast<std::uint8_t>(level);
     auto& ring = ready_[priority];
     auto& seen = (*consumer.seen)[priority];
-    for (std::size_t index = find(ring, seen); index < ring.size(); ++index) {
+    for (std::size_t index = find(ring, std::max(seen, consumer.wish.from)); index < ring.size();
+         ++index) {
       Entry& entry = ring[index];
       if (!entry.message) continue;
       const std::uint64_t sequence = entry.sequence;
@@ -378,15 +379,15 @@ void Queue::pump_browser(Subscriber& browser, std::int64_t now) {
         return;
       }
       --browser.browse_priority;
-      browser.browse_next = 0;
+      browser.browse_next = browser.wish.from;
       continue;
     }
     const Entry& entry = ring[index];
     browser.browse_next = entry.sequence + 1;
     if (!entry.message || expired(entry, now) || !browser.wants(*entry.message)) continue;
     const std::uint64_t id = browser.note_size(entry.message->size());
-    host_->deliver(browser,
-                   {browser.number, id, entry.message, entry.deliveries + 1, entry.redelivered});
+    host_->deliver(browser, {browser.number, id, entry.message, entry.deliveries + 1,
+                             entry.redelivered, entry.sequence});
   }
 }
 
@@ -394,14 +395,19 @@ void Queue::pump_browser(Subscriber& browser, std::int64_t now) {
 // ----------------------------------------------------------------------------------------
 
 void Queue::subscribe(Subscriber& consumer) {
+  std::uint64_t& from = consumer.wish.from;
+  if (from == Subscription::from_now) from = next_sequence_;
+  // Nothing lies before it, nor will: it need not be asked for each message.
+  if (messages_ == 0 && from <= next_sequence_) from = 0;
   if (consumer.wish.browse) {
+    consumer.browse_next = from;
     consumer.browse_end = next_sequence_;
     browsers_.push_back(&consumer);
     return;
   }
   busy_ = false;
   consumers_.push_back(&consumer);
-  if (consumer.wish.filter != nullptr) ++filters_;
+  if (consumer.choosy()) ++choosy_;
   if (consumer.wish.exclusive) ++exclusives_;
 }
 
@@ -415,7 +421,7 @@ void Queue::unsubscribe(Subscriber& consumer, std::uint64_t last_seen, std::int6
   if (found == consumers_.end()) return;
   if (static_cast<std::size_t>(found - consumers_.begin()) < turn_) --turn_;
   consumers_.erase(found);
-  if (consumer.wish.filter != nullptr) --filters_;
+  if (consumer.choosy()) --choosy_;
   if (consumer.wish.exclusive) --exclusives_;
   release_groups_of(consumer);
   Ring<Entry> held = std::exchange(consumer.held, {});

@@ -4,6 +4,7 @@
 
 #include <hawser/bus/detail/subscriber.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -67,6 +68,10 @@ class Queue {
   /// `expires`: what expiry() was when it came, 0 for never.
   void restore(MessagePtr message, std::uint64_t sequence, std::uint32_t deliveries,
                std::int64_t expires, std::int64_t now);
+  /// Positions below this were given out before the restart, also those of messages long gone.
+  void continue_at(std::uint64_t sequence) noexcept {
+    next_sequence_ = std::max(next_sequence_, sequence);
+  }
   /// When a message that arrives now expires, by its own word or the queue's; 0: never.
   std::int64_t expiry(const Message& message, std::int64_t now) const noexcept;
 
@@ -141,6 +146,8 @@ class Queue {
 
   Place* place = nullptr;
   std::uint64_t stored_id = 0;  ///< its definition is in the store under this; 0: it is not
+  /// What the store knows of next_sequence(): after a restart it goes on here.
+  std::uint64_t stored_next = 0;
   bool declared = false;
   Peer* owner = nullptr;  ///< of a temporary queue
   bool idle_noted = false;
@@ -225,7 +232,7 @@ class Queue {
   std::uint64_t reserved_messages_ = 0;
   std::uint64_t reserved_bytes_ = 0;
   std::uint64_t grouped_ = 0;  // messages with a group, in the queue
-  std::uint32_t filters_ = 0;  // consumers with one
+  std::uint32_t choosy_ = 0;   // consumers that do not want every message
   std::uint32_t exclusives_ = 0;
   std::size_t turn_ = 0;  // the consumer asked first for the next message
   bool busy_ = false;     // nobody had room when last asked, and nothing has changed since

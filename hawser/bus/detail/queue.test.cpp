@@ -221,6 +221,44 @@ TEST(Queue, a_browser_reads_what_was_there_takes_nothing_and_ends) {
   EXPECT_EQ(bench.queue.messages(), 4U);
 }
 
+TEST(Queue, a_consumer_that_begins_at_a_position_leaves_what_lies_before_to_the_others) {
+  Bench bench;
+  for (const auto* body : {"a", "b", "c", "d"}) bench.push(body);
+  Subscription wish;
+  wish.from = 3;
+  Subscriber& one = bench.subscribe(1, 10, wish);
+  EXPECT_EQ(bench.dispatch(), (Bench::Seen{"1:c", "1:d"}));
+  bench.queue.settle(one, 1, 1, Outcome::released, bench.now);
+  EXPECT_EQ(bench.dispatch(), (Bench::Seen{"1:c*2"}));
+  wish.from = Subscription::from_now;
+  bench.subscribe(2, 10, wish);
+  wish.from = 7;
+  bench.subscribe(3, 10, wish);
+  bench.queue.unsubscribe(one, 0, bench.now);
+  EXPECT_TRUE(bench.dispatch().empty()) << "c and d lie before both";
+  for (const auto* body : {"e", "f", "g"}) bench.push(body);
+  EXPECT_EQ(bench.dispatch(), (Bench::Seen{"2:e", "3:g", "2:f"}));
+  bench.subscribe(4);
+  EXPECT_EQ(bench.dispatch(), (Bench::Seen{"4:a", "4:b", "4:c*2", "4:d"}));
+}
+
+TEST(Queue, a_browser_may_begin_at_a_position_too) {
+  Bench bench;
+  bench.push("a", {.priority = 9});
+  bench.push("b", {.priority = 1});
+  bench.push("c", {.priority = 9});
+  bench.push("d", {.priority = 1});
+  Subscription browse;
+  browse.browse = true;
+  browse.from = 2;
+  bench.subscribe(1, 10, browse);
+  EXPECT_EQ(bench.dispatch(), (Bench::Seen{"1:c", "1:b", "1:d"}));
+  browse.from = Subscription::from_now;
+  bench.subscribe(2, 10, browse);
+  EXPECT_TRUE(bench.dispatch().empty());
+  EXPECT_EQ(bench.host.ended, (std::vector<std::uint64_t>{1, 2}));
+}
+
 TEST(Queue, each_overflow_policy_does_what_it_says) {
   QueueOptions options;
   options.messages = 2;
@@ -296,6 +334,8 @@ void agree(std::uint64_t seed) {
     model.delivered(consumer.number, delivery.id,
                     std::stoull(std::string(delivery.message->body())), delivery.count,
                     delivery.redelivered, bench.now);
+    if (delivery.position != std::stoull(std::string(delivery.message->body())))
+      model.faults.push_back("the position");
   };
   std::uint64_t next = 0;
   for (int step = 0; step < 150; ++step) {
@@ -329,6 +369,11 @@ void agree(std::uint64_t seed) {
           if (filters && random.below(2) == 0) {
             member.wants = 2;
             wish.filter = std::make_shared<Every>(2);
+          }
+          if (filters && random.below(3) == 0) {
+            const bool now = random.below(4) == 0;
+            member.from = now ? next + 1 : random.below(next + 4);
+            wish.from = now ? Subscription::from_now : member.from;
           }
           member.exclusive = wish.exclusive = random.below(6) == 0;
           model.subscribe(number, member);

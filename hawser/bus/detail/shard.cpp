@@ -86,6 +86,9 @@ void Shard::settle_touched() {
     Queue& queue = *place.queue;
     queue.dispatch(now_);
     if (!place.blocked.empty() && queue.has_room()) unblock(place.blocked);
+    if (queue.stored_id != 0 && queue.next_sequence() + sequences_ahead / 2 > queue.stored_next)
+        [[unlikely]]
+      keep_sequence(place);
     if (queue.idle()) {
       note_idle(place);
     } else {
@@ -287,7 +290,8 @@ void Shard::handle_cast(Relayed relayed) {
     if (!relayed.taken) ++totals_.dropped;
     if (what.stored)
       record({.kind = StoreChange::Kind::settle, .queue = what.queue, .sequence = what.sequence});
-    for (const auto& each : what.confirmations) confirm_when_stored(each);
+    for (const auto& each : what.waiting)
+      confirm_when_moved(each.confirmation, each.after, relayed.token);
   }
   end_turn();
 }
@@ -387,7 +391,8 @@ void Shard::handle_cast(Subscribe subscribe) {
     Subscriber& added = *subscriber;
     ++subscriptions_;
     from.subscriptions.emplace(subscribe.number, std::move(subscriber));
-    if (added.wish.to.kind == Destination::Kind::topic) send_retained(added);
+    if (added.wish.to.kind == Destination::Kind::topic && added.wish.from == 0)
+      send_retained(added);
   }
   end_turn();
 }
@@ -446,9 +451,11 @@ void Shard::handle_cast(Decide decide) {
         commit(*from, std::move(prepared));
         settle_touched();
         const Confirmation done{decide.from, decide.id, Notice::Kind::committed, true};
-        last_stored_relay_ != before.relay
-            ? under_way_[last_stored_relay_].confirmations.push_back(done)
-            : confirmations_.push_back(done);
+        if (last_stored_relay_ != before.relay) {
+          confirm_when_moved(done, before.relay, last_stored_relay_);
+        } else {
+          confirmations_.push_back(done);
+        }
         flush_store({decide.from, decide.id}, parts);
       } else {
         abort(*from, std::move(prepared));

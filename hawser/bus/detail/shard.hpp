@@ -232,6 +232,10 @@ class Shard final : public QueueHost {
   }
   void define(Place& place);
   void undefine(Queue& queue);
+  /// The store learns in time how far its sequences have come: as many are still to come until it
+  /// must know more.
+  static constexpr std::uint64_t sequences_ahead = 1ULL << 20;
+  void keep_sequence(Place& place);
   void record(StoreChange change);
   bool store_is_behind() const noexcept {
     return unstored_ >= options_->unstored_changes || store_trouble_ != nullptr;
@@ -319,8 +323,16 @@ class Shard final : public QueueHost {
     std::uint64_t queue = 0;  // stored id
     std::uint64_t sequence = 0;
     bool stored = false;
-    std::vector<Confirmation> confirmations{};  // of who settled it, and others before it
+    /// Of who settled it, and others since `after`, which may be on their way to other shards.
+    struct Waiting {
+      Confirmation confirmation;
+      std::uint64_t after = 0;
+    };
+    std::vector<Waiting> waiting{};
   };
+  /// Confirms once those that left after `after`, up to `last`, are on disk where they went to.
+  void confirm_when_moved(const Confirmation& confirmation, std::uint64_t after,
+                          std::uint64_t last);
   std::map<std::uint64_t, UnderWay> under_way_;
   std::uint64_t last_relay_ = 0;
   std::uint64_t last_stored_relay_ = 0;

@@ -1,4 +1,5 @@
-// Version 1 of the tables. docs/store.md explains each column to those who read the file.
+// Version 2 of the tables, and how those of version 1 become it. docs/store.md explains each column
+// to those who read the file.
 #include <hawser/bus/detail/sqlite_schema.hpp>
 
 #include <hawser/bus/sqlite_store.hpp>
@@ -32,7 +33,8 @@ CREATE TABLE queues (
   dead_letters INTEGER NOT NULL,
   dead_letter_expired INTEGER NOT NULL,
   expires INTEGER NOT NULL,
-  single_consumer INTEGER NOT NULL
+  single_consumer INTEGER NOT NULL,
+  next_sequence INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE messages (
   key INTEGER PRIMARY KEY,
@@ -86,6 +88,17 @@ Result<void> make_tables(SqliteDatabase& database) {
   return made;
 }
 
+/// An older file becomes one of this version, or stays as it was.
+Result<void> bring_up_to_date(SqliteDatabase& database) {
+  const std::string sql = fmt::format(
+      "BEGIN IMMEDIATE; ALTER TABLE queues ADD COLUMN next_sequence INTEGER NOT NULL DEFAULT 1; "
+      "PRAGMA user_version = {}; COMMIT",
+      schema_version);
+  auto done = database.execute(sql.c_str());
+  if (!done && database.in_transaction()) (void)database.execute("ROLLBACK");
+  return done;
+}
+
 Result<void> check_version(SqliteDatabase& database) {
   const auto application = database.ask("PRAGMA application_id");
   if (!application) return std::unexpected(application.error());
@@ -106,7 +119,7 @@ Result<void> check_version(SqliteDatabase& database) {
                           "hawser wrote it; start that one, or move the file away to begin with an "
                           "empty one",
                           database.file(), *version, schema_version)});
-  return {};
+  return *version < schema_version ? bring_up_to_date(database) : Result<void>{};
 }
 
 Result<void> check_pages(SqliteDatabase& database) {
@@ -165,6 +178,7 @@ QueueRow read_queue(const SqliteStatement& row) {
   options.dead_letter_expired = row.integer(16) != 0;
   options.expires = Duration(row.integer(17));
   options.single_consumer = row.integer(18) != 0;
+  queue.next_sequence = static_cast<std::uint64_t>(row.integer(19));
   return read;
 }
 
@@ -188,7 +202,8 @@ void bind_queue(SqliteStatement& statement, const StoredQueue& queue, std::uint3
       .bind(16, options.dead_letters ? 1 : 0)
       .bind(17, options.dead_letter_expired ? 1 : 0)
       .bind(18, options.expires.count())
-      .bind(19, options.single_consumer ? 1 : 0);
+      .bind(19, options.single_consumer ? 1 : 0)
+      .bind(20, static_cast<std::int64_t>(queue.next_sequence));
 }
 
 }  // namespace hawser::bus::detail

@@ -15,7 +15,7 @@ struct SqliteStoreOptions;
 namespace hawser::bus::detail {
 
 /// What this program reads and writes; PRAGMA user_version of the file.
-inline constexpr std::int64_t schema_version = 1;
+inline constexpr std::int64_t schema_version = 2;
 /// PRAGMA application_id of the file: "Hawk" would be another program's.
 inline constexpr std::int64_t application_id = 0x48575352;  // HWSR
 
@@ -43,7 +43,7 @@ Result<void> open_database(SqliteDatabase& database, const std::string& file,
 inline constexpr std::string_view select_queues =
     "SELECT id, slot, kind, name, declared, pattern, filter, messages, bytes, overflow, durable, "
     "deliveries, requeue_delay, message_ttl, dead_letter, dead_letters, dead_letter_expired, "
-    "expires, single_consumer FROM queues ORDER BY id";
+    "expires, single_consumer, next_sequence FROM queues ORDER BY id";
 struct QueueRow {
   StoredQueue queue{};
   std::uint32_t slot = 0;
@@ -53,8 +53,8 @@ QueueRow read_queue(const SqliteStatement& row);
 inline constexpr std::string_view replace_queue =
     "INSERT OR REPLACE INTO queues (id, slot, kind, name, declared, pattern, filter, messages, "
     "bytes, overflow, durable, deliveries, requeue_delay, message_ttl, dead_letter, dead_letters, "
-    "dead_letter_expired, expires, single_consumer) "
-    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)";
+    "dead_letter_expired, expires, single_consumer, next_sequence) "
+    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)";
 /// `queue` must live until the statement has run.
 void bind_queue(SqliteStatement& statement, const StoredQueue& queue, std::uint32_t slot);
 

@@ -61,6 +61,8 @@ void Shard::restore(RecoveredQueue recovered) {
     }
     patterns_.add(place->pattern, place->target);
   }
+  queue.stored_next = definition.next_sequence;
+  queue.continue_at(definition.next_sequence);
   for (auto& message : recovered.messages)
     queue.restore(std::move(message.message), message.sequence, message.deliveries, message.expires,
                   now_);
@@ -80,11 +82,18 @@ void Shard::define(Place& place) {
   definition->destination = place.to;
   definition->options = queue.options();
   definition->declared = queue.declared;
+  definition->next_sequence = queue.stored_next = queue.next_sequence() + sequences_ahead;
   definition->pattern = place.pattern;
   if (place.filter != nullptr) definition->filter = place.filter->text();
   record({.kind = StoreChange::Kind::declare,
           .queue = queue.stored_id,
           .definition = std::move(definition)});
+}
+
+void Shard::keep_sequence(Place& place) {
+  const Queue& queue = *place.queue;
+  // As after a restart: nobody has been given one since.
+  if (queue.next_sequence() != queue.stored_next) define(place);
 }
 
 void Shard::undefine(Queue& queue) {
@@ -116,13 +125,26 @@ void Shard::confirm_when_stored(Pid whom, std::uint64_t token) {
 
 void Shard::confirm_change(const Mark& before, Pid whom, std::uint64_t token) {
   if (last_stored_relay_ != before.relay) {
-    // It is on disk here until it is on disk there. All that were sent there before are, then.
-    if (token != 0) under_way_[last_stored_relay_].confirmations.push_back({whom, token});
+    if (token != 0) confirm_when_moved({whom, token}, before.relay, last_stored_relay_);
   } else if (changes_.changes.size() != before.changes) {
     confirm_when_stored(whom, token);
   } else {
     answer(whom, token);
   }
+}
+
+void Shard::confirm_when_moved(const Confirmation& confirmation, std::uint64_t after,
+                               std::uint64_t last) {
+  // It is on disk here until it is on disk there. Each shard takes what comes in order: when the
+  // last is done, those that may be left went elsewhere.
+  for (auto each = under_way_.upper_bound(last); each != under_way_.begin();) {
+    --each;
+    if (each->first <= after) break;
+    if (!each->second.stored) continue;
+    each->second.waiting.push_back({confirmation, after});
+    return;
+  }
+  confirm_when_stored(confirmation);
 }
 
 void Shard::confirm_when_stored(Confirmation confirmation) {

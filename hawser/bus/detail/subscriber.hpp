@@ -66,6 +66,8 @@ struct Subscriber : TopicTarget {
     return unsettled == 0 || ((wish.prefetch == 0 || unsettled < wish.prefetch) &&
                               unsettled_bytes < wish.prefetch_bytes);
   }
+  /// It does not want every message of a queue.
+  bool choosy() const noexcept { return wish.filter != nullptr || wish.from != 0; }
   bool wants(const Message& message) const {
     return wish.filter == nullptr || wish.filter->accepts(message);
   }

@@ -43,6 +43,9 @@ Result<void> Shard::join(Peer& from, Subscriber& subscriber) {
 }
 
 Result<void> Shard::join_topic(Subscriber& subscriber) {
+  if (subscriber.wish.from != 0 && subscriber.wish.from != Subscription::from_now)
+    return refused(ErrorKind::invalid_argument,
+                   "messages of a topic have no positions, those of a durable subscription have");
   if (is_pattern(subscriber.wish.to.name)) {
     if (auto good = check_pattern(subscriber.wish.to.name); !good) return good;
     patterns_.add(subscriber.wish.to.name, subscriber);

@@ -26,6 +26,7 @@ struct Heard {
     std::uint32_t count = 1;
     bool redelivered = false;
     MessagePtr message;
+    std::uint64_t position = 0;
   };
   std::vector<Got> got;
   std::vector<std::uint64_t> confirmed;
@@ -68,7 +69,7 @@ class User final : private ClientEvents {
   void delivered(std::span<Delivery> deliveries) override {
     for (const auto& each : deliveries) {
       heard_->got.push_back({each.subscription, each.id, std::string(each.message->body()),
-                             each.count, each.redelivered, each.message});
+                             each.count, each.redelivered, each.message, each.position});
       if (heard_->on_delivery) heard_->on_delivery(*client_, each);
     }
   }

@@ -31,6 +31,7 @@ class QueueModel {
     std::uint32_t prefetch = 1;
     int wants = 0;  // only ids that this divides; 0: all
     bool exclusive = false;
+    std::uint64_t from = 0;  // ids below are not for it
     std::uint64_t last_delivery = 0;
   };
 
@@ -165,6 +166,7 @@ class QueueModel {
     if (item.holder != 0 || item.in_transaction || item.ready_at > now) return false;
     if (item.expires != 0 && item.expires <= now) return false;
     const Member& member = members.at(number);
+    if (item.id < member.from) return false;
     for (const std::uint64_t each : order)
       if (members.at(each).exclusive) {
         if (each != number) return false;

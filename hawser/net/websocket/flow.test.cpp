@@ -225,6 +225,45 @@ TEST_F(WebSocketFlow, a_stream_is_delivered_as_it_arrives) {
   EXPECT_EQ(frames_of(end->wire()).size(), 1U);
 }
 
+TEST_F(WebSocketFlow, a_text_of_a_stream_gets_the_end_that_its_sender_leaves_out) {
+  using namespace std::string_literals;
+  const auto plain = [](unsigned opcode, std::string payload, bool fin = true) {
+    return wire_of({opcode, std::move(payload), fin});
+  };
+  const WebSocketClientOptions options{
+      .deflate = {.enabled = true}, .stream = true, .text_end = '\0'};
+  const std::string_view agreed =
+      "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+      "client_no_context_takeover\r\n";
+  /// The same at once, and in single bytes with a hold after each delivery.
+  const auto got = [&](const std::string& wire) {
+    const auto whole = world.open_client(options, agreed);
+    whole->transport->received(wire);
+    const auto held = world.open_client(options, agreed);
+    held->hold_after_each = true;
+    for (const char each : wire) held->transport->received(std::string(1, each));
+    for (int i = 0; i < 100 && held->held; ++i) held->let_go();
+    EXPECT_EQ(held->delivered, whole->delivered);
+    EXPECT_FALSE(whole->failed || held->failed);
+    return whole->delivered;
+  };
+  EXPECT_EQ(got(plain(1, "a") + plain(1, "b")), "a\0b\0"s);
+  EXPECT_EQ(got(plain(1, "a\0"s) + plain(1, "b\0\r\n"s)), "a\0b\0\r\n"s) << "it has one";
+  EXPECT_EQ(got(plain(1, "\n") + plain(1, "\r\n")), "\n\r\n") << "a heart-beat has none";
+  EXPECT_EQ(got(plain(1, "a\0b"s)), "a\0b\0"s);
+  EXPECT_EQ(got(plain(1, "a\n", false) + plain(0, "\n", false) + plain(0, "")), "a\n\n\0"s);
+  EXPECT_EQ(got(plain(2, "a") + plain(1, "b")), "ab\0"s) << "binary ones are as they are";
+  websocket::Deflater peer{{}};
+  std::string packed;
+  peer.add("packed", packed);
+  peer.finish(packed);
+  EXPECT_EQ(got(wire_of({1, packed, true, 4}) + plain(1, "b")), "packed\0b\0"s);
+  const auto off = world.open_client({.stream = true});
+  off->transport->received(plain(1, "a"));
+  EXPECT_EQ(off->delivered, "a");
+  EXPECT_FALSE(validate(WebSocketClientOptions{.text_end = '\0'}));
+}
+
 TEST_F(WebSocketFlow, a_compressed_stream_can_be_held_in_the_middle_of_its_inflated_bytes) {
   const WebSocketDeflate on{.enabled = true, .minimum_size = 0};
   const auto server = world.end(websocket_server({.deflate = on, .stream = true}));

@@ -83,6 +83,8 @@ Result<void> validate(const WebSocketClientOptions& options) {
     return invalid_option("path has blanks, control or non-ASCII characters: percent-encode them");
   if (!is_value(options.host) || !is_value(options.origin))
     return invalid_option("host or origin has control characters");
+  if (options.text_end && !options.stream)
+    return invalid_option("text_end is for stream: elsewhere a message has its end");
   return validate_common(options);
 }
 

@@ -97,6 +97,9 @@ struct WebSocketClientOptions {
   Duration pong_timeout = 10s;
   bool text = false;
   bool stream = false;
+  /// In stream mode, for servers that take the end of a text message for the end of what is in it:
+  /// one that has more than line ends behind its last such byte is delivered with one at its end.
+  std::optional<char> text_end{};
 };
 
 /// What is wrong with them; the makers throw std::invalid_argument with the same text.

@@ -140,6 +140,7 @@ class WebSocketTransport final : public Transport {
   Went read_compressed(BytesView& in, websocket::Scratch& scratch);
   Went inflate_from(BytesView& input, BytesView* in);
   Went take_inflated(BytesView bytes);
+  void note_text(BytesView piece) noexcept;
   Went end_message(websocket::Scratch& scratch);
   void end_below();
   bool over() const noexcept { return over_ || link_->stopping(); }
@@ -184,6 +185,7 @@ class WebSocketTransport final : public Transport {
   bool in_message_ = false;
   bool message_is_text_ = false;
   bool message_is_compressed_ = false;
+  bool lacks_end_ = false;        // the message so far, of text_end
   bool in_tail_ = false;          // the payload is through, Inflater::tail is being run
   bool inflate_pending_ = false;  // the inflater has more to give without more to take
   bool awaiting_pong_ = false;

@@ -296,10 +296,31 @@ WebSocketTransport::Went WebSocketTransport::read_plain(BytesView& in, Scratch& 
   if (settings_->stream) {
     if (message_ends) in_message_ = false;
     last_was_text_ = message_is_text_;
-    if (!piece.empty()) link_->deliver(piece);
+    note_text(piece);
+    if (message_ends && lacks_end_) [[unlikely]] {
+      // At once: the delivery of the piece may begin a hold.
+      Bytes whole(piece);
+      whole += *settings_->text_end;
+      lacks_end_ = false;
+      link_->deliver(whole);
+    } else if (!piece.empty()) {
+      link_->deliver(piece);
+    }
     return Went::on;
   }
   return message_ends ? end_message(scratch) : Went::on;
+}
+
+/// Keeps in mind whether the text needs its end (WebSocketClientOptions::text_end).
+void WebSocketTransport::note_text(BytesView piece) noexcept {
+  if (!settings_->text_end || !message_is_text_) [[likely]]
+    return;
+  const std::size_t end = piece.rfind(*settings_->text_end);
+  if (end != BytesView::npos) {
+    lacks_end_ = false;
+    piece.remove_prefix(end + 1);
+  }
+  if (piece.find_first_not_of("\r\n") != BytesView::npos) lacks_end_ = true;
 }
 
 /// Takes as much of the frame's payload as is there. A hold can begin between two deliveries in
@@ -376,6 +397,7 @@ WebSocketTransport::Went WebSocketTransport::take_inflated(BytesView bytes) {
   if (message_is_text_ && !utf8_.feed(bytes)) return fail(bad_payload, "a text is not UTF-8");
   if (settings_->stream) {
     last_was_text_ = message_is_text_;
+    note_text(bytes);
     link_->deliver(bytes);
     return over() ? Went::stopped : Went::on;
   }
@@ -392,7 +414,10 @@ WebSocketTransport::Went WebSocketTransport::end_message(Scratch& scratch) {
   in_message_ = false;
   if (message_is_compressed_ && !deflate_.peer_takeover)
     scratch.inflater = std::move(rest_->inflater);
-  if (settings_->stream) return Went::on;
+  if (settings_->stream) {
+    if (std::exchange(lacks_end_, false)) link_->deliver(BytesView(&*settings_->text_end, 1));
+    return over() ? Went::stopped : Went::on;
+  }
   std::string whole = rest_ == nullptr ? std::string() : std::exchange(rest_->message, {});
   last_was_text_ = message_is_text_;
   link_->deliver(whole);

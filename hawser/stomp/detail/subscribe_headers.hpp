@@ -1,5 +1,6 @@
 // What a SUBSCRIBE or UNSUBSCRIBE asks for, in the words of RabbitMQ, ActiveMQ and Artemis alike
-// (stomp.md 3, D-01 to D-20). Internal to the STOMP layer; pure. Views into the frame.
+// (stomp.md 3, D-01 to D-20), and in Apollo's (3.4). Internal to the STOMP layer; pure. Views into
+// the frame.
 #pragma once
 
 #include <hawser/base/bytes.hpp>
@@ -29,6 +30,10 @@ struct SubscribeHeaders {
   bool browser = false;
   bool exclusive = false;
   bool no_local = false;
+  /// from-seq: a position, or bus::Subscription::from_now for -1.
+  std::optional<std::uint64_t> from{};
+  /// include-seq: the header of each MESSAGE that is to tell its position.
+  std::optional<BytesView> position_header{};
 
   bool durable() const noexcept { return durable_name.has_value() || durable_by_id; }
 };

@@ -24,6 +24,7 @@ struct Settings {
   Duration pong_timeout;
   bool text;
   bool stream;
+  std::optional<char> text_end{};
 
   template <class Options>
   explicit Settings(const Options& options)
@@ -39,6 +40,7 @@ struct Settings {
     constexpr std::uint64_t longest = std::numeric_limits<std::int64_t>::max();
     if (frame_limit == 0) frame_limit = stream ? longest : message_limit;
     if (!stream && frame_limit > message_limit) frame_limit = message_limit;
+    if constexpr (requires { options.text_end; }) text_end = options.text_end;
   }
 };
 
