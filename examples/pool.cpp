@@ -44,9 +44,11 @@ struct Worker {
 };
 
 int main(int count, char** words) {
+  if (count < 2) return std::fputs("pool HOST:PORT...\n", stderr), 2;
   System system;
   const std::vector<std::string> targets(words + 1, words + count);
-  system.start(pool<Member>("members", {.targets = TargetList(targets), .size = 2}));
+  auto members = pool<Member>("members", {.targets = TargetList(targets), .size = 2});
+  if (!system.start(members)) return 2;  // the log says which target is wrong, and how
   system.start(worker<Worker>("worker"));
   return system.run();
 }

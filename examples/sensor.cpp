@@ -21,8 +21,15 @@ struct Sensor {
 
 int main(int count, char** words) {
   noam::LemmaOptions options{.guest = "sensor", .room = "lab", .speaks = {"temperature"}};
-  if (count > 1) {  // 192.0.2.7:1030
-    options.discover = {Address::parse(words[1]).value()};
+  if (count > 1) {
+    const auto host = Address::parse(words[1]);
+    if (!host || host->family() != Address::Family::ipv4 || host->port() == 0) {
+      std::cerr
+          << "sensor [HOST]: a host is an IPv4 address and a port, such as 192.0.2.7:1030, not \""
+          << words[1] << '"' << std::endl;
+      return 2;
+    }
+    options.discover = {*host};
     options.broadcast = false;
   }
   System system;

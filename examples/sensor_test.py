@@ -11,6 +11,10 @@ def receive(sock):
     return json.loads(sock.recv(size, socket.MSG_WAITALL))
 
 
+for wrong in ("nonsense", "localhost:1030", "192.0.2.7:99999", "192.0.2.7:0", "[::1]:1030"):
+    done = subprocess.run([sys.argv[1], wrong], stderr=subprocess.PIPE, timeout=20)
+    assert done.returncode == 2, done
+    assert b'"%s"' % wrong.encode() in done.stderr and b"192.0.2.7:1030" in done.stderr, done
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.bind(("127.0.0.1", 0))
 udp.settimeout(20)

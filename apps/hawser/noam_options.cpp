@@ -2,8 +2,8 @@
 #include "noam_options.hpp"
 #include "common.hpp"
 
+#include <hawser/base/utf8.hpp>
 #include <hawser/noam/host.hpp>
-#include <hawser/noam/json.hpp>
 
 #include <fmt/format.h>
 
@@ -62,7 +62,7 @@ void add_noam_options(OptionTable& table, NoamChoice& choice) {
   table.add("room", "NAME", "", "the room that lemmas look for; without one the host is off",
             [&choice](std::string_view text) -> std::string {
               if (!noam::fits_polo(text)) return "the name is too long for a lemma's buffer";
-              if (!noam::is_utf8(text)) return "the name is not UTF-8";
+              if (!is_utf8(text)) return "the name is not UTF-8";
               choice.room = std::string(text);
               return {};
             });

@@ -14,6 +14,7 @@
 #include <hawser/process/self.hpp>
 #include <hawser/process/send.hpp>
 #include <hawser/process/system.hpp>
+#include <hawser/process/testing/left.hpp>
 
 #include <malloc.h>
 #include <unistd.h>
@@ -115,10 +116,8 @@ class Killer {
 };
 
 struct Left {
+  testing::Left inside;
   std::size_t descriptors = 0;
-  std::size_t processes = 0;
-  std::size_t sockets = 0;
-  std::size_t timers = 0;
   std::size_t memory = 0;
 };
 
@@ -131,14 +130,7 @@ std::size_t memory_in_use() {
 }
 
 Left left(System& system) {
-  Left sum;
-  for (unsigned i = 0; i < system.scheduler_count(); ++i) {
-    static_cast<void>(system.run_on(i, [&](Scheduler& scheduler) {
-      sum.processes += scheduler.process_count();
-      sum.sockets += scheduler.engine().open_sockets();
-      sum.timers += scheduler.timers().armed();
-    }));
-  }
+  Left sum{.inside = testing::left_in(system)};
   for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) {
     static_cast<void>(each);
     ++sum.descriptors;
@@ -179,11 +171,8 @@ class Soak {
     const Left warm = await_rest(at_first);
     round(settings_.length - settings_.length / 5);
     const Left end = await_rest(at_first);
-    std::printf(
-        "  left: %zu descriptors, %zu processes, %zu sockets, %zu timers; memory %zu KiB "
-        "after a fifth, %zu KiB at the end\n",
-        end.descriptors, end.processes, end.sockets, end.timers, warm.memory / 1024,
-        end.memory / 1024);
+    std::printf("  left: %zu descriptors, %s; memory %zu KiB after a fifth, %zu KiB at the end\n",
+                end.descriptors, end.inside.text().c_str(), warm.memory / 1024, end.memory / 1024);
     // What pools keep for the next burst was there after the first round; a leak grows with time.
     must(end.memory < warm.memory + (std::size_t{4} << 20), "memory has grown");
     must(system_.stop(30s), "the system did not stop");
@@ -259,17 +248,13 @@ class Soak {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     for (;;) {
       const Left now = left(system_);
-      const bool same = now.processes == before.processes && now.sockets == before.sockets &&
-                        now.timers == before.timers;
       // The blocking pool's threads hold none; an engine may have opened what it keeps.
-      if (same && now.descriptors <= before.descriptors + descriptors_kept) return now;
+      if (now.inside == before.inside && now.descriptors <= before.descriptors + descriptors_kept)
+        return now;
       if (std::chrono::steady_clock::now() > until) {
-        throw std::runtime_error(
-            "left over: " + std::to_string(now.descriptors) + " descriptors, " +
-            std::to_string(now.processes) + " processes, " + std::to_string(now.sockets) +
-            " sockets, " + std::to_string(now.timers) + " timers; there were " +
-            std::to_string(before.descriptors) + ", " + std::to_string(before.processes) + ", " +
-            std::to_string(before.sockets) + ", " + std::to_string(before.timers));
+        throw std::runtime_error("left over: " + std::to_string(now.descriptors) +
+                                 " descriptors, " + now.inside.text() + "; there were " +
+                                 std::to_string(before.descriptors) + ", " + before.inside.text());
       }
       std::this_thread::yield();
     }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,29 @@ TEST(ActiveN, ActivateFromACastGoesOnWithWhatWasLeft) {
   EXPECT_EQ(rig.seen.count("packet more"), 1U);
 }
 
+TEST(ActiveN, AnybodyMayLetItReadOnByItsPid) {
+  Rig rig;
+  NetWorld net;
+  const Address at = net.serve<Rigged>(active(2), &rig);
+  auto peer = net.connect(at);
+  peer->send(framed_all({"1", "2", "3", "4", "5", "6"}));
+  net.run(1s);
+  EXPECT_EQ(rig.seen.starting_with("packet"), 2U);
+  const Ref<Connection> ref(rig.pid);
+  ref.cast(Activate{3});
+  net.run();
+  EXPECT_EQ(rig.seen.starting_with("packet"), 5U);
+  EXPECT_EQ(rig.seen.count("passive"), 2U);
+  ref.cast(Activate{ConnectionOptions::unlimited});
+  net.run();
+  EXPECT_EQ(rig.seen.starting_with("packet"), 6U);
+  ref.cast(Activate{0});
+  net.run();
+  peer->send(framed("more"));
+  net.run();
+  EXPECT_EQ(rig.seen.starting_with("packet"), 6U) << "none from now on";
+}
+
 TEST(ActiveN, ActivateInsideACallbackNeedsNoPause) {
   for (const bool in_passive : {false, true}) {
     Rig rig;
@@ -87,6 +111,27 @@ TEST(ActiveN, ActivateInsideACallbackNeedsNoPause) {
     net.run(1s);
     EXPECT_EQ(rig.seen.count("packet x"), 2500U);
     EXPECT_EQ(rig.seen.count("passive"), in_passive ? 2500U : 0U);
+  }
+}
+
+TEST(ActiveN, Tcp_EB_20_ACrashNamesTheCallbackAlsoNextToHandlePassive) {
+  for (const bool in_passive : {true, false}) {
+    Rig rig;
+    NetWorld net;
+    rig.passive = [in_passive] {
+      if (in_passive) throw std::runtime_error("boom");
+      connection().activate(1);
+    };
+    rig.packet = [](Packet packet) {
+      if (packet == "crash") throw std::runtime_error("boom");
+      return keep();
+    };
+    const Address at = net.serve<Rigged>(active(1), &rig);
+    auto peer = net.connect(at);
+    peer->send(framed("x") + framed("crash"));
+    net.run(1s);
+    const std::string callback = in_passive ? "handle_passive" : "handle_packet";
+    EXPECT_EQ(net.lines_with("crash: boom, in " + callback), 1U) << net.all_lines();
   }
 }
 

@@ -324,6 +324,19 @@ TEST_F(ClientTest, WatchersThatAreGoneAreForgottenAtTheNextChange) {
   EXPECT_EQ(status().watchers, 1U) << "one that is dead already does not come in";
 }
 
+TEST_F(ClientTest, ActivateWhileAwayLeavesTheNextConnectionAsTheOptionsSay) {
+  server.shut();
+  start();
+  ASSERT_TRUE(world.until([&] { return world.events.count("state waiting") >= 1; }));
+  connection().cast(Activate{0});
+  world.run(10ms);
+  server.open();
+  ASSERT_TRUE(connected());
+  ASSERT_TRUE(world.until([&] { return !server.links.empty(); }));
+  server.links[0]->send(framed("heard"));
+  EXPECT_TRUE(world.until([&] { return world.events.count("packet heard") == 1; }));
+}
+
 TEST_F(ClientTest, Tcp_E_10_StoppingItWhileItWaitsDialsOrStandsLeavesNothing) {
   const auto before = world.left();
   for (const int stage : {0, 1, 2}) {

@@ -146,6 +146,9 @@ class Connection : public Process,
   // ------------------------------------------------------------
 
   Next handle_cast(SendPacket message);
+  void handle_cast(Activate message) {
+    if (attached_) activate(message.packets);
+  }
   void handle_call(OfferPacket request, From<bool> from);
   void handle_call(WritePacket request, From<bool> from);
   void handle_call(SendFile request, From<bool> from);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hawser {
@@ -127,14 +128,14 @@ TEST(Connection, Tcp_C_16_CB_05_TerminateRunsOnceWhenStopAndCloseMeet) {
   }
 }
 
-TEST(Connection, Tcp_C_23_CB_08_AnExceptionInAnyCallbackEndsThatConnectionOnly) {
-  const Packets scripts[] = {{"crash"},
-                             {"later crash"},
-                             {"timeout crash"},
-                             {"on disconnect crash"},
-                             {"throw in terminate", "quit"}};
-  for (const auto& script : scripts) {
-    SCOPED_TRACE(script[0]);
+TEST(Connection, Tcp_C_23_CB_08_EB_20_AnExceptionInAnyCallbackEndsThatConnectionOnly) {
+  const std::pair<std::string, Packets> scripts[] = {{"handle_packet", {"crash"}},
+                                                     {"handle_info", {"later crash"}},
+                                                     {"timeout", {"timeout crash"}},
+                                                     {"handle_disconnect", {"on disconnect crash"}},
+                                                     {"terminate", {"throw in terminate", "quit"}}};
+  for (const auto& [callback, script] : scripts) {
+    SCOPED_TRACE(callback);
     NetWorld net;
     const Address at = net.serve<Scripted>({}, &net.events);
     auto stays = net.connect(at);
@@ -148,6 +149,7 @@ TEST(Connection, Tcp_C_23_CB_08_AnExceptionInAnyCallbackEndsThatConnectionOnly) 
     EXPECT_EQ(net.status().ended_by(Reason::Kind::crash), 1U);
     EXPECT_EQ(net.events.starting_with("terminate"), 1U);
     EXPECT_EQ(net.lines_with("crash: boom"), 1U) << net.all_lines();
+    EXPECT_EQ(net.lines_with(", in " + callback), 1U) << net.all_lines();
     stays->send(framed("echo here"));
     net.run();
     EXPECT_EQ(unframed(stays->received), Packets{"here"});
@@ -157,10 +159,16 @@ TEST(Connection, Tcp_C_23_CB_08_AnExceptionInAnyCallbackEndsThatConnectionOnly) 
 
 TEST(Connection, Tcp_EB_14_AnExceptionInInitCostsThatConnectionOnly) {
   NetWorld net;
-  const Address at = net.serve<Scripted>({}, &net.events, std::string("crash"));
+  ServerOptions options;
+  options.name_connections = true;
+  const Address at = net.serve<Scripted>(std::move(options), &net.events, std::string("crash"));
+  const auto before = net.left();
+  const auto names = net.system->registry().list().size();
   auto peer = net.connect(at);
-  net.run(1s);
+  net.run(6s);
   EXPECT_TRUE(peer->over());
+  EXPECT_EQ(net.left(), before);
+  EXPECT_EQ(net.system->registry().list().size(), names);
   EXPECT_EQ(net.status().not_started, 1U);
   EXPECT_EQ(net.status().connections, 0U);
   EXPECT_EQ(net.events.starting_with("terminate"), 0U);

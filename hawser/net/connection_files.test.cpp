@@ -165,6 +165,7 @@ TEST_F(FilesOut, Tcp_R_24_OneAtATimeAndNotOverWhatWaits) {
   ASSERT_EQ(outcomes.size(), 2U);
   ASSERT_FALSE(outcomes[0]) << "the second is refused at once";
   EXPECT_EQ(outcomes[0].error().kind, ErrorKind::overloaded);
+  EXPECT_NE(outcomes[0].error().text().find("another file"), std::string::npos);
   EXPECT_TRUE(outcomes[1]);
 }
 
@@ -197,6 +198,26 @@ TEST_F(FilesOut, Tcp_R_24_ThePeerMayGoInTheMiddle) {
   net.run(1s);
   EXPECT_EQ(rig.seen.starting_with("terminate"), 1U);
   EXPECT_TRUE(outcomes.empty()) << "the process has ended: nobody is there to be told";
+  ASSERT_TRUE(stop_server(*net.system, "it"));
+  EXPECT_EQ(net.left(), before);
+}
+
+TEST_F(FilesOut, Tcp_R_24_TheConnectionMayGoWhileAPieceIsRead) {
+  const SomeFile file(100'000);
+  rig.packet = [&](Packet) {
+    connection().send_file(FileToSend(file.path),
+                           [&](Result<void> done) { outcomes.push_back(done); });
+    return stop();
+  };
+  const auto before = net.left();
+  at = net.serve<Rigged>({}, &rig);
+  peer = net.connect(at);
+  peer->send(framed("x"));
+  ASSERT_TRUE(net.until([&] { return peer->over(); }));
+  peer->close();
+  net.run(1s);
+  EXPECT_TRUE(peer->received.empty());
+  EXPECT_TRUE(outcomes.empty());
   ASSERT_TRUE(stop_server(*net.system, "it"));
   EXPECT_EQ(net.left(), before);
 }

@@ -57,6 +57,12 @@ struct SendFile {
   FileToSend file;
   using Reply = bool;
 };
+/// cast: Connection::activate(packets), from outside: whoever works on what a passive connection's
+/// handler hands over lets it read on. Of a client without its server it changes nothing: the next
+/// connection begins as its options say.
+struct Activate {
+  std::uint32_t packets = 0;
+};
 /// call of Ref<Connection>.
 struct GetConnectionInfo {};
 

@@ -203,7 +203,11 @@ Duration Connection::deliver_counted(Packet packet) {
   } else {
     timeout = deliver_packet(packet);
     // activate(0) is the handler's own word, of which it need not be told.
-    if (credit_ == 0 && (held_ & hold_credit) == 0 && !over()) deliver_passive();
+    if (credit_ == 0 && (held_ & hold_credit) == 0 && !over()) {
+      enter_callback("handle_passive");
+      deliver_passive();
+      enter_callback("handle_packet");  // which goes on, if it was given more
+    }
   }
   delivering_ = false;
   // Whoever asked for more while it had this packet goes on without a pause between.

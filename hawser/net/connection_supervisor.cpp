@@ -33,7 +33,6 @@ void ConnectionSupervisor::init() {
   }
   handle_cast(SettingsChanged{});
   server_->supervisors.set(scheduler.number(), self().pid());
-  tell_monitor(detail::SchedulerBack{});
   if (auto drain = server_->draining())
     handle_cast(StartDraining{drain->deadline, std::move(drain->reason)});
 }

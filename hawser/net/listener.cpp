@@ -6,6 +6,7 @@
 #include <hawser/net/server_monitor.hpp>
 #include <hawser/net/trace_points.hpp>
 #include <hawser/process/self.hpp>
+#include <hawser/process/supervisor.hpp>
 #include <hawser/process/system.hpp>
 
 #include <fmt/format.h>
@@ -352,10 +353,19 @@ void Listener::handle_cast(DrainListener) {
       .cast(detail::ListenerDrained{number_});
 }
 
+/// Whether the connection supervisors end, too: what only restarts with us leaves them alone.
+bool Listener::all_end() const {
+  if (server_->options.strategy == Strategy::one_for_all) return true;
+  Process* const parent = process_->scheduler().find(self().parent());
+  if (parent == nullptr) return true;
+  const auto* tree = static_cast<const Supervisor*>(parent->handler(type_info<Supervisor>));
+  return tree == nullptr || tree->ending();
+}
+
 Next Listener::handle_shutdown(const Reason& reason) {
   handle_cast(DrainListener{});
   // Children end in reverse order: number 0 is the last listener to go.
-  if (number_ == 0) {
+  if (number_ == 0 && all_end()) {
     Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor))
         .cast(detail::DrainBegun{});
     for (const Pid pid : server_->supervisors.all())

@@ -142,6 +142,7 @@ TEST(Server, Tcp_CB_06_ThousandsThatResetBeforeTheyAreAcceptedDoNotHurt) {
   ASSERT_TRUE(resume_server(*net.system, "it").has_value());
   net.run(10s);
   EXPECT_EQ(net.left(), before);
+  EXPECT_EQ(net.status().connections, 0U) << "none of them takes anybody's room";
   EXPECT_EQ(server_listener(*net.system, "it").pid(), listener);
   auto peer = net.connect(at);
   peer->send(framed("x"));

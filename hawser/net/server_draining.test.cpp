@@ -347,6 +347,40 @@ TEST(Server, Tcp_EB_08_ADrainWithoutADeadlineHasTheServersOwn) {
   EXPECT_LE(drained->took, 3100ms);
 }
 
+/// Drains a server, and keeps what is answered.
+struct Drainer {
+  Ref<ServerMonitor> monitor;
+  std::vector<Result<DrainReport>>* reports;
+  Task<> handle_cast(Duration deadline) {
+    DrainServer drain(deadline);
+    reports->push_back(co_await monitor.call(std::move(drain), 60s));
+  }
+};
+
+TEST(Server, Tcp_R_15_ASecondDrainWaitsForTheFirst) {
+  NetWorld net;
+  const Address at = net.serve<Stubborn>({});
+  auto peer = net.connect(at);
+  net.run();
+  std::vector<Result<DrainReport>> reports;
+  auto drainer = net.system->spawn<Drainer>({}, server_monitor(*net.system, "it"), &reports);
+  ASSERT_TRUE(drainer.has_value());
+  drainer->cast(Duration(2s));
+  net.run(1s);
+  drainer->cast(Duration(20s));
+  net.run(500ms);
+  EXPECT_TRUE(reports.empty());
+  net.run(1s);
+  drainer->cast(Duration(20s));  // it is over: answered at once
+  net.run();
+  ASSERT_EQ(reports.size(), 3U);
+  for (const auto& report : reports) {
+    ASSERT_TRUE(report.has_value()) << report.error().text();
+    EXPECT_EQ(report->killed, 1U) << "by the first one's deadline";
+    EXPECT_LT(report->took, 2100ms);
+  }
+}
+
 TEST(Server, Tcp_E_02_TheReasonOfAStopReachesTheHandlers) {
   NetWorld net;
   const Address at = net.serve<Scripted>({}, &net.events);

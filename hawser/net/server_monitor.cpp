@@ -229,13 +229,6 @@ void ServerMonitor::handle_call(DrainServer request, From<DrainReport> from) {
 
 void ServerMonitor::handle_cast(detail::DrainBegun) { note_drain(); }
 
-void ServerMonitor::handle_cast(detail::SchedulerBack) {
-  if (server_->draining()) return;
-  // The server's parts were ended to be started again, by a strategy that takes several.
-  draining_ = drained_ = deadline_told_ = false;
-  still_accepting_.clear();
-}
-
 bool ServerMonitor::note_drain() {
   if (std::exchange(draining_, true)) return false;
   drain_ = {};

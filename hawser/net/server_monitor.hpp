@@ -62,7 +62,6 @@ struct ServerPlace {
 namespace detail {
 // Casts from the other parts of the server.
 struct DrainBegun {};
-struct SchedulerBack {};
 /// Whatever this listener has accepted is with the connection supervisors now.
 struct ListenerDrained {
   unsigned listener = 0;
@@ -100,7 +99,6 @@ class ServerMonitor {
   void handle_cast(WatchServer message);
   void handle_cast(const ServerEvent& event);  ///< from the parts, to all watchers
   void handle_cast(detail::DrainBegun message);
-  void handle_cast(detail::SchedulerBack message);
   void handle_cast(detail::ListenerDrained message);
   void handle_cast(detail::SchedulerDrained message);
   void handle_cast(detail::DrainDeadlinePassed message);

@@ -252,6 +252,29 @@ TEST(Server, Tcp_C_22_TheStrategyActs) {
   }
 }
 
+TEST(Server, Tcp_C_22_RestForOneLeavesThePartsBeforeAsTheyWere) {
+  NetWorld net;
+  ServerOptions options;
+  options.strategy = Strategy::rest_for_one;
+  const Address at = net.serve<Echo>(std::move(options));
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (int i = 0; i < 4; ++i) peers.push_back(net.connect(at));
+  net.run();
+  const auto there = *server_connections(*net.system, "it");
+  ASSERT_EQ(there.size(), 4U);
+  send_exit(net.system->whereis("it/connections/1"), Reason::killed());
+  net.run(15s);  // longer than a drain
+  EXPECT_EQ(std::ranges::count_if(peers, [](const auto& peer) { return !peer->over(); }), 2)
+      << "those of the other scheduler";
+  std::vector<std::unique_ptr<Peer>> fresh;
+  for (int i = 0; i < 4; ++i) {
+    fresh.push_back(net.connect(at));
+    fresh.back()->send(framed("x"));
+  }
+  net.run(1s);
+  for (const auto& peer : fresh) EXPECT_EQ(unframed(peer->received), Packets{"x"});
+}
+
 TEST(Server, Tcp_EB_08_R_33_SocketOptionsReachTheKernel) {
   struct Seen {
     int no_delay = -1;

@@ -1,6 +1,7 @@
 // The two presets of a host's policy, and what is wrong with its settings, in words.
 #include <hawser/noam/host_options.hpp>
-#include <hawser/noam/json.hpp>
+
+#include <hawser/base/utf8.hpp>
 
 #include <fmt/format.h>
 

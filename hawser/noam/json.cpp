@@ -2,6 +2,8 @@
 // a host that built and wrote every value anew would spend most of its time on that.
 #include <hawser/noam/json.hpp>
 
+#include <hawser/base/utf8.hpp>
+
 #include <fmt/format.h>
 
 #include <array>
@@ -56,25 +58,6 @@ CodePoint read_utf8(const char* at, const char* end) noexcept {
   constexpr std::array<std::uint32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
   if (value < least[size] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return {};
   return {value, size};
-}
-
-void append_utf8(std::string& out, std::uint32_t value) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (value < 0x80) {
-    put(value);
-  } else if (value < 0x800) {
-    put(0xc0U | value >> 6U);
-    put(0x80U | (value & 0x3fU));
-  } else if (value < 0x10000) {
-    put(0xe0U | value >> 12U);
-    put(0x80U | (value >> 6U & 0x3fU));
-    put(0x80U | (value & 0x3fU));
-  } else {
-    put(0xf0U | value >> 18U);
-    put(0x80U | (value >> 12U & 0x3fU));
-    put(0x80U | (value >> 6U & 0x3fU));
-    put(0x80U | (value & 0x3fU));
-  }
 }
 
 void append_escape(std::string& out, std::uint32_t value) {
@@ -370,17 +353,6 @@ std::optional<BytesView> json_member(BytesView object, BytesView name) {
     if (json_string_view(key, scratch) == name) found = value;
   });
   return is_object ? found : std::nullopt;
-}
-
-bool is_utf8(BytesView text) noexcept {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at != end) {
-    const unsigned size = static_cast<unsigned char>(*at) < 0x80 ? 1 : read_utf8(at, end).size;
-    if (size == 0) return false;
-    at += size;
-  }
-  return true;
 }
 
 std::optional<BytesView> json_string_view(BytesView value, std::string& scratch) {

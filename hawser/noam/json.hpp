@@ -49,9 +49,6 @@ std::optional<bool> json_to_bool(BytesView value);
 /// decoded into `scratch`. Nothing when it is no string.
 std::optional<BytesView> json_string_view(BytesView value, std::string& scratch);
 
-/// Whether `text` is UTF-8 (RFC 3629), as every name and topic must be: JSON knows no other text.
-bool is_utf8(BytesView text) noexcept;
-
 /// `text`, which should be UTF-8 (what is not becomes U+FFFD), as a JSON string with its quotes.
 /// ASCII only, if so wanted: everything above U+007F is escaped.
 void append_json_string(std::string& out, BytesView text, bool ascii = true);

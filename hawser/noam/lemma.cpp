@@ -1,9 +1,9 @@
 // The handler's side: events are framed here, so that the link only passes them on.
 #include <hawser/noam/detail/lemma_link.hpp>
-#include <hawser/noam/json.hpp>
 #include <hawser/noam/lemma.hpp>
 
 #include <hawser/base/check.hpp>
+#include <hawser/base/utf8.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/spawn.hpp>
 #include <hawser/process/supervisor.hpp>

@@ -1,6 +1,7 @@
 // What is wrong with a lemma's settings, in words.
-#include <hawser/noam/json.hpp>
 #include <hawser/noam/lemma_options.hpp>
+
+#include <hawser/base/utf8.hpp>
 
 #include <fmt/format.h>
 

@@ -1,23 +1,15 @@
 // More of a lemma against a scripted host: what others got wrong in the long run (section 11), and
 // what a lemma does about hosts that say no.
 #include <hawser/noam/testing/lemma_fixture.hpp>
+#include <hawser/process/testing/left.hpp>
 
 namespace hawser::noam::testing {
 namespace {
 
 TEST_F(NoamWire, Noam_E_12_a_hundred_reconnects_leave_nothing_behind) {
-  const auto left = [&] {
-    std::size_t sockets = 0, processes = 0, timers = 0;
-    (void)floor.system().run_on(0, [&](Scheduler& scheduler) {
-      sockets = scheduler.engine().open_sockets();
-      processes = scheduler.process_count();
-      timers = scheduler.timers().armed();
-    });
-    return std::vector<std::size_t>{sockets, processes, timers};
-  };
   auto back = connect(guest_of("lab"));
   world.run_for(1s);
-  const auto before = left();
+  const hawser::testing::Left before = hawser::testing::left_in(floor.system());
   for (std::size_t i = 1; i <= 100; ++i) {
     back->close();
     ASSERT_TRUE(until([&] { return !diary.connected(); }, 1s));
@@ -25,7 +17,7 @@ TEST_F(NoamWire, Noam_E_12_a_hundred_reconnects_leave_nothing_behind) {
     ASSERT_TRUE(until([&] { return diary.connected(); }, 10s));
   }
   world.run_for(3s);
-  EXPECT_EQ(left(), before) << "Noam_J_02: sockets, processes, timers";
+  EXPECT_EQ(hawser::testing::left_in(floor.system()), before) << "Noam_J_02";
   EXPECT_EQ(floor.lemma_status("E1").connects, 101U);
 }
 

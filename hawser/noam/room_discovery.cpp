@@ -2,6 +2,8 @@
 #include <hawser/noam/json.hpp>
 #include <hawser/noam/room.hpp>
 
+#include <hawser/base/utf8.hpp>
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 

@@ -74,6 +74,7 @@ std::string Supervisor::describe() const {
 }
 
 bool Supervisor::started() const noexcept { return children_->started(); }
+bool Supervisor::ending() const noexcept { return children_->ending(); }
 
 ChildSpec supervisor(std::string id, SupervisorOptions options) {
   ChildSpec spec = worker<Supervisor>(std::move(id), std::move(options));

@@ -149,6 +149,8 @@ class Supervisor {
 
   /// Every child of the options has been started.
   bool started() const noexcept;
+  /// It ends, and all its children with it; false while it merely restarts some of them.
+  bool ending() const noexcept;
 
  private:
   Pid parent_;

@@ -1,6 +1,7 @@
 // Octets from the connection to the session, requests from the session to the bus, and back.
 #include <hawser/stomp/broker.hpp>
 
+#include <hawser/base/utf8.hpp>
 #include <hawser/engine/engine.hpp>
 #include <hawser/engine/secret.hpp>
 #include <hawser/net/connection.hpp>
@@ -10,7 +11,6 @@
 #include <hawser/net/websocket/websocket.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/stomp/detail/basic_login.hpp>
-#include <hawser/stomp/detail/utf8.hpp>
 #include <hawser/stomp/trace_points.hpp>
 
 #include <fmt/format.h>
@@ -144,7 +144,7 @@ void BrokerConnection::send_output() {
   if (output.empty()) return;
   if (shared_->options.websocket_text) {
     if (auto* websocket = connection().transport<WebSocketTransport>())
-      websocket->set_outgoing_text(detail::is_utf8(output));
+      websocket->set_outgoing_text(is_utf8(output));
   }
   // Nothing to be done about an error: the connection ends by itself and says why.
   (void)connection().send_packet(BytesView(output));
@@ -201,7 +201,7 @@ void BrokerConnection::write(const Payload& octets) {
   send_output();
   if (shared_->options.websocket_text) {
     if (auto* websocket = connection().transport<WebSocketTransport>())
-      websocket->set_outgoing_text(detail::is_utf8(octets.view()));
+      websocket->set_outgoing_text(is_utf8(octets.view()));
   }
   (void)connection().send_packet(octets);
 }

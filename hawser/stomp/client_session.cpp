@@ -3,9 +3,9 @@
 #include <hawser/stomp/client_session.hpp>
 
 #include <hawser/base/check.hpp>
+#include <hawser/base/utf8.hpp>
 #include <hawser/stomp/detail/decimal.hpp>
 #include <hawser/stomp/detail/scratch_frame.hpp>
-#include <hawser/stomp/detail/utf8.hpp>
 #include <hawser/stomp/encoder.hpp>
 #include <hawser/stomp/escape.hpp>
 #include <hawser/stomp/fault.hpp>
@@ -90,7 +90,7 @@ Result<void> ClientSession::ready(std::string_view operation, std::uint64_t toke
 Result<void> ClientSession::write_frame(Command command, std::span<const HeaderView> own,
                                         std::span<const Header> users, const Payload& body, Ask ask,
                                         Instant now) {
-  if (options_->text && !detail::is_utf8(body.view()))
+  if (options_->text && !is_utf8(body.view()))
     return failure(ErrorKind::invalid_argument, stomp::to_string(command),
                    "the body is not UTF-8, and the WebSocket carries text messages");
   Bytes out;

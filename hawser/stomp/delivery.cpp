@@ -1,9 +1,9 @@
 // Deliveries as values, and settled.
 #include <hawser/stomp/delivery.hpp>
 
+#include <hawser/base/utf8.hpp>
 #include <hawser/stomp/client_process.hpp>
 #include <hawser/stomp/content_type.hpp>
-#include <hawser/stomp/detail/utf8.hpp>
 
 #include <map>
 #include <utility>
@@ -23,7 +23,7 @@ Result<BytesView> Delivery::text() const {
   if (!is_utf8_text(type) && !is_json_type(type))
     return std::unexpected(
         Error{ErrorKind::unsupported, 0, "text", "content-type does not say UTF-8 text"});
-  if (!detail::is_utf8(body()))
+  if (!is_utf8(body()))
     return std::unexpected(Error{ErrorKind::protocol_error, 0, "text", "the body is not UTF-8"});
   return body();
 }

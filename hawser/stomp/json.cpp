@@ -1,7 +1,7 @@
 // A recursive reader with a bound on its recursion.
 #include <hawser/stomp/json.hpp>
 
-#include <hawser/stomp/detail/utf8.hpp>
+#include <hawser/base/utf8.hpp>
 
 #include <fmt/format.h>
 
@@ -155,22 +155,7 @@ class Reader {
     } else if (*point >= 0xdc00 && *point < 0xe000) {
       return fail("half a surrogate pair"), false;
     }
-    const auto put = [&out](std::uint32_t octet) { out += static_cast<char>(octet); };
-    if (*point < 0x80) {
-      put(*point);
-    } else if (*point < 0x800) {
-      put(0xc0U | (*point >> 6U));
-      put(0x80U | (*point & 0x3fU));
-    } else {
-      if (*point < 0x10000) {
-        put(0xe0U | (*point >> 12U));
-      } else {
-        put(0xf0U | (*point >> 18U));
-        put(0x80U | ((*point >> 12U) & 0x3fU));
-      }
-      put(0x80U | ((*point >> 6U) & 0x3fU));
-      put(0x80U | (*point & 0x3fU));
-    }
+    append_utf8(out, *point);
     return true;
   }
 
@@ -180,7 +165,7 @@ class Reader {
     while (at_ < text_.size()) {
       const char c = text_[at_++];
       if (c == '"') {
-        if (!detail::is_utf8(text_.substr(begin, at_ - begin))) return fail("text is not UTF-8");
+        if (!is_utf8(text_.substr(begin, at_ - begin))) return fail("text is not UTF-8");
         return out;
       }
       if (static_cast<unsigned char>(c) < 0x20) return fail("a control character in a text");

@@ -7,9 +7,9 @@
 #include <hawser/stomp/parser.hpp>
 
 #include <hawser/base/check.hpp>
+#include <hawser/base/utf8.hpp>
 #include <hawser/stomp/detail/decimal.hpp>
 #include <hawser/stomp/detail/scan.hpp>
-#include <hawser/stomp/detail/utf8.hpp>
 
 #include <fmt/format.h>
 
@@ -375,7 +375,7 @@ bool Parser::take_header(BytesView line, const char* colon, bool backslash, Fram
       return fail(Fault::forbidden_octet, fmt::format("raw CR in header {}", quoted(name)));
     }
   }
-  if (options_->strict_utf8 && !detail::is_utf8(line)) {
+  if (options_->strict_utf8 && !is_utf8(line)) {
     return fail(Fault::not_utf8, fmt::format("header {} is not UTF-8", quoted(name)));
   }
   if (!counted_ && name == "content-length" && !take_content_length(value)) return false;

@@ -8,6 +8,7 @@
 #include <hawser/net/testing/bare_peer.hpp>
 #include <hawser/process/self.hpp>
 #include <hawser/process/system.hpp>
+#include <hawser/process/testing/left.hpp>
 
 #include <gtest/gtest.h>
 
@@ -105,25 +106,6 @@ class Peer final : public BareStream {
 
   bool reads_;
 };
-
-struct Left {
-  std::size_t processes = 0;
-  std::size_t sockets = 0;
-  std::size_t timers = 0;
-  bool operator==(const Left&) const = default;
-};
-/// What there is in a System.
-inline Left left_in(System& system) {
-  Left sum;
-  for (unsigned i = 0; i < system.scheduler_count(); ++i) {
-    static_cast<void>(system.run_on(i, [&](Scheduler& scheduler) {
-      sum.processes += scheduler.process_count();
-      sum.sockets += scheduler.engine().open_sockets();
-      sum.timers += scheduler.timers().armed();
-    }));
-  }
-  return sum;
-}
 
 class NetWorld {
  public:

@@ -5,10 +5,10 @@
 
 #include <hawser/base/bytes.hpp>
 #include <hawser/base/time.hpp>
+#include <hawser/base/utf8.hpp>
 #include <hawser/net/transport.hpp>
 #include <hawser/net/websocket/detail/extensions.hpp>
 #include <hawser/net/websocket/detail/frame_head.hpp>
-#include <hawser/net/websocket/detail/utf8.hpp>
 #include <hawser/net/websocket/http.hpp>
 #include <hawser/net/websocket/options.hpp>
 #include <hawser/process/timer_wheel.hpp>
@@ -176,7 +176,7 @@ class WebSocketTransport final : public Transport {
   std::array<char, websocket::FrameHead::longest> partial_head_{};
   std::uint8_t partial_head_size_ = 0;
   std::uint8_t tail_left_ = 0;  // bytes of Inflater::tail still to be run
-  websocket::Utf8Check utf8_;
+  Utf8Check utf8_;
   std::uint16_t close_code_ = 0;
   std::uint16_t goodbye_code_ = 0;  // 0: by the Reason
   bool outgoing_text_ = false;

@@ -136,8 +136,6 @@ void HostConnection::handle_packet(Packet json) {
 
 void HostConnection::handle_passive() { room_.cast(Waits{self().pid()}); }
 
-void HostConnection::handle_cast(ReadOn) { connection().activate(options_->intake); }
-
 /// Whoever registers stays, or is sent away by the room.
 void HostConnection::stays() {
   if (!std::exchange(may_stay_, true)) self().process().cancel_timer(registration_timer);

@@ -74,7 +74,6 @@ class HostConnection {
   Next init();
   void handle_packet(Packet json);
   void handle_passive();
-  void handle_cast(ReadOn);
   Next handle_cast(const CloseLink& message) { return stop(message.why); }
   Next handle_cast(DeliverEvent message) { return feed_.deliver(std::move(message)); }
   Next handle_cast(Acknowledge message) { return feed_.acknowledge(std::move(message)); }

@@ -2,6 +2,7 @@
 #include <hawser/noam/detail/lemma_link.hpp>
 
 #include <hawser/base/log.hpp>
+#include <hawser/net/connection.hpp>
 #include <hawser/net/dial.hpp>
 #include <hawser/net/websocket/websocket.hpp>
 #include <hawser/noam/json.hpp>
@@ -23,11 +24,6 @@ struct WriteFrame {
   Payload frame;
 };
 
-/// Told to a connection when the handler has had all that came over it.
-struct TakeMore {
-  std::uint32_t frames = 0;
-};
-
 /// Our connection to the host: frames go out, over WebSocket they also come in.
 class OutConnection {
  public:
@@ -36,7 +32,6 @@ class OutConnection {
   void init() { link_.cast(LemmaLink::Up{self().pid()}); }
   void handle_packet(Packet packet) { link_.cast(LemmaLink::Frame{self().pid(), Bytes(packet)}); }
   void handle_passive() { link_.cast(LemmaLink::Waits{self().pid()}); }
-  void handle_cast(const TakeMore& message) { connection().activate(message.frames); }
   void handle_cast(const WriteFrame& message) {
     (void)connection().send_packet(message.frame);
     written_ += message.frame.size();
@@ -66,7 +61,6 @@ class InConnection {
   }
   void handle_packet(Packet packet) { link_.cast(LemmaLink::Frame{self().pid(), Bytes(packet)}); }
   void handle_passive() { link_.cast(LemmaLink::Waits{self().pid()}); }
-  void handle_cast(const TakeMore& message) { connection().activate(message.frames); }
 
  private:
   Link link_;
@@ -101,11 +95,10 @@ class OddityToLemma final : public Message {
 };
 
 /// Goes through the handler's mailbox, behind all that it was sent, and back to the connection.
-template <class Connection>
 class ThroughLemma final : public Message {
  public:
   ThroughLemma(Pid connection, std::uint32_t frames) : connection_(connection), frames_(frames) {}
-  void deliver(Process&) override { Ref<Connection>(connection_).cast(TakeMore{frames_}); }
+  void deliver(Process&) override { Ref<Connection>(connection_).cast(Activate{frames_}); }
   std::string_view describe() const noexcept override { return "read on"; }
   bool is_refusable() const noexcept override { return false; }
 
@@ -333,13 +326,8 @@ void LemmaLink::handle_cast(const Frame& message) {
 }
 
 void LemmaLink::handle_cast(const Waits& message) {
-  if (message.connection == out_) {
-    Scheduler::send(handler_.pid(), std::make_unique<ThroughLemma<OutConnection>>(
-                                        message.connection, options_->intake));
-  } else {
-    Scheduler::send(handler_.pid(), std::make_unique<ThroughLemma<InConnection>>(message.connection,
-                                                                                 options_->intake));
-  }
+  Scheduler::send(handler_.pid(),
+                  std::make_unique<ThroughLemma>(message.connection, options_->intake));
 }
 
 void LemmaLink::handle_cast(const Written& message) {

@@ -5,6 +5,7 @@
 
 #include <hawser/base/log.hpp>
 #include <hawser/net/client.hpp>
+#include <hawser/net/connection.hpp>
 #include <hawser/process/self.hpp>
 
 #include <fmt/format.h>
@@ -98,7 +99,7 @@ void RoomProcess::handle_cast(const Beats& message) {
 }
 
 void RoomProcess::handle_cast(const Waits& message) {
-  Ref<HostConnection>(message.connection).cast(ReadOn{});
+  Ref<Connection>(message.connection).cast(Activate{options_->intake});
 }
 
 void RoomProcess::handle_cast(const Listens& message) {

@@ -60,7 +60,6 @@ struct Acknowledge {
 struct CloseLink {
   Reason why;
 };
-struct ReadOn {};
 
 // ---- what is asked -----------------------------------------------------------------------------
 

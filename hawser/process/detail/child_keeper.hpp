@@ -64,6 +64,7 @@ class ChildKeeper {
   virtual void delete_child(DeleteChild request, From<bool> from) = 0;
   virtual void await_started(From<bool> from) = 0;
   virtual bool started() const noexcept = 0;
+  bool ending() const noexcept { return stopping_.has_value(); }
   virtual std::vector<ChildInfo> which() const = 0;
   virtual ChildCounts count() const = 0;
 

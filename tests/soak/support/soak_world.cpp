@@ -1,16 +1,10 @@
 // Starting, counting and ending the hub's world.
 #include "soak_world.hpp"
 
-#include <fmt/format.h>
-
 #include <stdexcept>
 #include <utility>
 
 namespace hawser::soak {
-
-std::string Left::text() const {
-  return fmt::format("{} processes, {} sockets, {} timers", processes, sockets, timers);
-}
 
 SoakWorld::SoakWorld(sim::World& world, unsigned schedulers) : world_(world) {
   SystemOptions options;
@@ -63,19 +57,6 @@ bus::BusStatistics SoakWorld::bus_statistics() {
   auto answer = bus::bus_statistics(*system_, "default");
   if (!answer) throw std::runtime_error(answer.error().text());
   return *answer;
-}
-
-Left SoakWorld::left() {
-  Left sum;
-  for (unsigned i = 0; i < system_->scheduler_count(); ++i) {
-    const auto ran = system_->run_on(i, [&](Scheduler& scheduler) {
-      sum.processes += scheduler.process_count();
-      sum.sockets += scheduler.engine().open_sockets();
-      sum.timers += scheduler.timers().armed();
-    });
-    if (!ran) throw std::runtime_error(ran.error().text());
-  }
-  return sum;
 }
 
 bool SoakWorld::finish(Duration limit) {

@@ -5,6 +5,7 @@
 #include <hawser/engine/sim/world.hpp>
 #include <hawser/hub/hub.hpp>
 #include <hawser/net/testing/net_world.hpp>
+#include <hawser/process/testing/left.hpp>
 
 #include <cstddef>
 #include <map>
@@ -15,14 +16,7 @@
 
 namespace hawser::soak {
 
-/// What exists in the hub's schedulers: compared before the servers start and after they end.
-struct Left {
-  std::size_t processes = 0;
-  std::size_t sockets = 0;
-  std::size_t timers = 0;
-  bool operator==(const Left&) const = default;
-  std::string text() const;
-};
+using testing::Left;
 
 /// The hub's System on host "hub"; bare peers run on whatever other hosts a test names.
 class SoakWorld {
@@ -55,7 +49,7 @@ class SoakWorld {
   System& system() noexcept { return *system_; }
   ServerStatus status(std::string_view server);
   bus::BusStatistics bus_statistics();
-  Left left();
+  Left left() { return testing::left_in(*system_); }
   /// Ends the System and every peers' loop; true when it was in time. Nothing works afterwards.
   bool finish(Duration limit);
 

@@ -1,6 +1,7 @@
 // One code a kind of Reason.
 #include <hawser/net/websocket/detail/close_code.hpp>
-#include <hawser/net/websocket/detail/utf8.hpp>
+
+#include <hawser/base/utf8.hpp>
 
 namespace hawser::websocket {
 

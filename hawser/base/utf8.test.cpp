@@ -1,33 +1,19 @@
 // The check of UTF-8 against the table it is made from (RFC 3629, section 4), over every class of
 // bytes, and by the groups of the Autobahn test suite's case 6.
-#include <hawser/net/websocket/detail/utf8.hpp>
+#include <hawser/base/utf8.hpp>
 
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
-namespace hawser::websocket {
+namespace hawser {
 namespace {
 
-std::string encoded(unsigned point) {
+std::string encoded(std::uint32_t point) {
   std::string out;
-  const auto add = [&](unsigned byte) { out += static_cast<char>(byte); };
-  if (point < 0x80) {
-    add(point);
-  } else if (point < 0x800) {
-    add(0xc0U | point >> 6U);
-    add(0x80U | (point & 0x3fU));
-  } else if (point < 0x10000) {
-    add(0xe0U | point >> 12U);
-    add(0x80U | (point >> 6U & 0x3fU));
-    add(0x80U | (point & 0x3fU));
-  } else {
-    add(0xf0U | point >> 18U);
-    add(0x80U | (point >> 12U & 0x3fU));
-    add(0x80U | (point >> 6U & 0x3fU));
-    add(0x80U | (point & 0x3fU));
-  }
+  append_utf8(out, point);
   return out;
 }
 
@@ -53,6 +39,25 @@ bool valid(const std::string& bytes) {
     at += more + 1;
   }
   return true;
+}
+
+TEST(Utf8, code_points_become_bytes) {
+  const std::vector<std::pair<std::uint32_t, std::string>> edges{{0, std::string(1, '\0')},
+                                                                 {0x7f, "\x7f"},
+                                                                 {0x80, "\xc2\x80"},
+                                                                 {0x7ff, "\xdf\xbf"},
+                                                                 {0x800, "\xe0\xa0\x80"},
+                                                                 {0xd7ff, "\xed\x9f\xbf"},
+                                                                 {0xe000, "\xee\x80\x80"},
+                                                                 {0xffff, "\xef\xbf\xbf"},
+                                                                 {0x10000, "\xf0\x90\x80\x80"},
+                                                                 {0x10ffff, "\xf4\x8f\xbf\xbf"},
+                                                                 {0x20ac, "\xe2\x82\xac"},
+                                                                 {0x1f600, "\xf0\x9f\x98\x80"}};
+  for (const auto& [point, bytes] : edges) EXPECT_EQ(encoded(point), bytes) << std::hex << point;
+  std::string out = "before ";
+  append_utf8(out, 0xe9);
+  EXPECT_EQ(out, "before \xc3\xa9");
 }
 
 TEST(Utf8Check, takes_every_code_point_but_the_surrogates) {
@@ -123,6 +128,11 @@ TEST(Utf8Check, split_anywhere_it_says_the_same_and_fails_as_early_as_can_be) {
     EXPECT_EQ(check.complete(), valid(good.substr(0, at)));
     EXPECT_TRUE(check.feed(BytesView(good).substr(at)) && check.complete());
   }
+  Utf8Check bytewise;
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    EXPECT_TRUE(bytewise.feed(BytesView(good).substr(at, 1)));
+    EXPECT_EQ(bytewise.complete(), valid(good.substr(0, at + 1)));
+  }
   // 6.4: at the byte that no other could make right, not at the end of the character.
   for (const char* begun : {"\xf4\x90", "\xed\xa0", "\xe0\x9f", "\xf0\x8f", "\xc0", "\xf5"}) {
     Utf8Check check;
@@ -132,5 +142,37 @@ TEST(Utf8Check, split_anywhere_it_says_the_same_and_fails_as_early_as_can_be) {
   }
 }
 
+TEST(Utf8Check, eight_at_a_time_passes_over_nothing) {
+  const std::string euro = "\xe2\x82\xac";
+  for (std::size_t size = 1; size <= 24; ++size) {
+    const std::string ascii(size, 'x');
+    EXPECT_TRUE(is_utf8(ascii));
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string bytes = ascii;
+      bytes[at] = '\x80';
+      EXPECT_FALSE(is_utf8(bytes)) << at << " of " << size;
+      bytes = ascii;
+      bytes.insert(at, euro);
+      EXPECT_TRUE(is_utf8(bytes)) << at << " of " << size;
+      bytes = ascii;
+      bytes.insert(at, euro.substr(0, 2));
+      EXPECT_FALSE(is_utf8(bytes)) << at << " of " << size;
+    }
+    EXPECT_TRUE(is_utf8(ascii + euro));
+    EXPECT_FALSE(is_utf8(ascii + euro.substr(0, 2))) << "cut off";
+    EXPECT_FALSE(is_utf8(ascii + euro.substr(0, 1))) << "cut off";
+  }
+}
+
+TEST(Utf8Check, reset_forgets_what_was_open) {
+  Utf8Check check;
+  EXPECT_TRUE(check.feed("\xf4"));
+  EXPECT_FALSE(check.complete());
+  check.reset();
+  EXPECT_TRUE(check.complete());
+  EXPECT_TRUE(check.feed("\xc3\xbf")) << "not within the bounds of what was open";
+  EXPECT_TRUE(check.complete());
+}
+
 }  // namespace
-}  // namespace hawser::websocket
+}  // namespace hawser
