@@ -113,7 +113,8 @@ class Producer final : private Events {
     draft.destination = "/queue/bench";
     draft.body = body_;
     for (std::uint32_t i = 0; i < batch && left_ > 0; ++i, --left_) {
-      client_->publish(senders_[next_], Message::make(draft));
+      auto message = Message::make(draft);
+      client_->publish(senders_[next_], message);
       next_ = next_ + 1 == senders_.size() ? 0 : next_ + 1;
     }
     client_->flush();

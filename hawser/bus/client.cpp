@@ -107,10 +107,12 @@ Sender Client::sender(const Destination& to) {
   if (number == s.slots.size()) s.slots.emplace_back();
   State::Slot& slot = s.slots[number];
   if (slot.attached) {
-    gathered_ = true;
     // What was gathered under this number leaves before the number means something else.
     if (slot.used == s.shards[slot.shard].number) flush_shard(slot.shard);
-    if (slot.shard != s.home(to)) s.shards[slot.shard].batch.attaches.push_back({number, true, {}});
+    if (slot.shard != s.home(to)) {
+      s.shards[slot.shard].batch.attaches.push_back({number, true, {}});
+      gathered_ = true;
+    }
   }
   if (slot.generation != 0) s.slot_of.erase(slot.to);
   slot.to = to;

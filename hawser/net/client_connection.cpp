@@ -246,7 +246,8 @@ void Client::change(ClientState state, const Reason& reason, Duration wait) {
   if (state == ClientState::waiting)
     tell_state(attempt_ <= 1 ? LogLevel::info : LogLevel::debug, wait, attempt_, [&] {
       return fmt::format("no connection to {}: {}; next attempt in {}", change.target,
-                         reason.text(), duration_text(wait));
+                         reason.text(),
+                         duration_text(std::chrono::ceil<std::chrono::milliseconds>(wait)));
     });
   if (state == ClientState::connecting)
     tell_state(LogLevel::debug, {}, attempt_,

@@ -6,6 +6,7 @@
 #include <hawser/base/result.hpp>
 #include <hawser/engine/send_queue.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -160,15 +161,16 @@ class Framing {
   Framing(Kind kind, unsigned width, std::size_t maximum) noexcept
       : kind_(kind), width_(static_cast<std::uint8_t>(width)), maximum_(maximum) {}
 
+  static constexpr bool native_little = std::endian::native == std::endian::little;
   // Octet by octet, a loop over the prefix costs more than the rest of a small packet's cut; two
   // octets, as Erlang's {packet, 2}, are the most frequent.
   std::uint64_t read_length(const char* at) const noexcept {
-    if (width_ == 2 && order_ == ByteOrder::big) [[likely]] {
+    if (native_little && width_ == 2 && order_ == ByteOrder::big) [[likely]] {
       std::uint16_t value = 0;
       std::memcpy(&value, at, 2);
       return __builtin_bswap16(value);
     }
-    if (width_ == 4 && order_ == ByteOrder::big) {
+    if (native_little && width_ == 4 && order_ == ByteOrder::big) {
       std::uint32_t value = 0;
       std::memcpy(&value, at, 4);
       return __builtin_bswap32(value);
@@ -182,12 +184,12 @@ class Framing {
     return value;
   }
   void write_length(char* at, std::uint64_t value) const noexcept {
-    if (width_ == 2 && order_ == ByteOrder::big) [[likely]] {
+    if (native_little && width_ == 2 && order_ == ByteOrder::big) [[likely]] {
       const std::uint16_t turned = __builtin_bswap16(static_cast<std::uint16_t>(value));
       std::memcpy(at, &turned, 2);
       return;
     }
-    if (width_ == 4 && order_ == ByteOrder::big) {
+    if (native_little && width_ == 4 && order_ == ByteOrder::big) {
       const std::uint32_t turned = __builtin_bswap32(static_cast<std::uint32_t>(value));
       std::memcpy(at, &turned, 4);
       return;

@@ -353,22 +353,26 @@ void Listener::handle_cast(DrainListener) {
       .cast(detail::ListenerDrained{number_});
 }
 
-/// Whether the connection supervisors end, too: what only restarts with us leaves them alone.
-bool Listener::all_end() const {
-  if (server_->options.strategy == Strategy::one_for_all) return true;
+/// Whether a connection supervisor ends, too: a restart of the listeners alone leaves it as it is.
+bool Listener::ends_with_us(Pid supervisor) const {
   Process* const parent = process_->scheduler().find(self().parent());
   if (parent == nullptr) return true;
   const auto* tree = static_cast<const Supervisor*>(parent->handler(type_info<Supervisor>));
-  return tree == nullptr || tree->ending();
+  return tree == nullptr || tree->ends(supervisor);
 }
 
 Next Listener::handle_shutdown(const Reason& reason) {
   handle_cast(DrainListener{});
-  // Children end in reverse order: number 0 is the last listener to go.
-  if (number_ == 0 && all_end()) {
-    Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor))
-        .cast(detail::DrainBegun{});
-    for (const Pid pid : server_->supervisors.all())
+  // Children end in reverse order: number 0 is the last listener to go. Those that end next drain
+  // all at once: one after another, their deadlines would add up.
+  if (number_ == 0) {
+    std::vector<Pid> ending = server_->supervisors.all();
+    const std::size_t all = ending.size();
+    std::erase_if(ending, [this](Pid pid) { return !ends_with_us(pid); });
+    if (ending.size() == all)
+      Ref<ServerMonitor>(server_->others.get(detail::ServerState::monitor))
+          .cast(detail::DrainBegun{});
+    for (const Pid pid : ending)
       Ref<ConnectionSupervisor>(pid).cast(
           StartDraining{server_->options.drain_deadline, Reason::shutdown()});
   }

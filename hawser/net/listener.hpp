@@ -115,7 +115,7 @@ class Listener final : private AcceptEvents {
   /// Raises an event of telemetry, if anybody wants it.
   void raise(const TracePoint& point, LogLevel level, const TelemetryEvent::Words& words,
              std::initializer_list<Measure> measures = {}) const;
-  bool all_end() const;
+  bool ends_with_us(Pid supervisor) const;
   static std::string holds(std::uint8_t held);
 
   std::shared_ptr<detail::ServerState> server_;

@@ -133,6 +133,30 @@ TEST(Server, AConnectionThatWillNotEndIsKilledAtTheDrainDeadline) {
   EXPECT_EQ(net.lines_with("drain deadline: killing 1 connections"), 1U);
 }
 
+TEST(Server, Tcp_C_22_PartsThatRestartTogetherDrainTogether) {
+  NetWorld net(1, 4);
+  ServerOptions options;
+  options.strategy = Strategy::rest_for_one;
+  options.drain_deadline = 3s;
+  const Address at = net.serve<Stubborn>(std::move(options));
+  Peers peers;
+  for (int i = 0; i < 8; ++i) peers.push_back(net.connect(at));
+  net.run();
+  send_exit(net.system->whereis("it/connections/0"), Reason::killed());
+  net.run(5s);  // two deadlines would not fit
+  const auto fresh = net.connect(at);
+  fresh->send(framed("x"));
+  net.run(1s);
+  EXPECT_EQ(unframed(fresh->received), Packets{"x"});
+  // The drain of the restarted parts was none of the server's.
+  ASSERT_EQ(net.lines_with("drain deadline: killing"), 0U);
+  net.connect(at);
+  const auto report = server_drain(*net.system, "it", 3s);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->killed, 1U);
+  EXPECT_EQ(net.lines_with("drain deadline: killing"), 1U);
+}
+
 /// Stops the server it is a connection of.
 struct Stopper {
   System* system;

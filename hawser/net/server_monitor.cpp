@@ -232,6 +232,7 @@ void ServerMonitor::handle_cast(detail::DrainBegun) { note_drain(); }
 bool ServerMonitor::note_drain() {
   if (std::exchange(draining_, true)) return false;
   drain_ = {};
+  deadline_told_ = false;
   drain_begun_ = self().now();
   drain_.connections = server_->limit->load();
   for (unsigned i = 0; i < server_->limit->schedulers(); ++i) still_draining_.insert(i);
@@ -281,7 +282,8 @@ void ServerMonitor::handle_cast(detail::DrainDeadlinePassed message) {
   drain_.killed += message.killed;
   drain_.cut_off += message.cut_off;
   drain_.refused += message.refused;
-  if (!std::exchange(deadline_told_, true))
+  // Parts that are restarted drain, too, without a drain of the server.
+  if (draining_ && !std::exchange(deadline_told_, true))
     tell(ServerEvent::Kind::drain_deadline, server_->limit->load() + message.killed);
   tell(ServerEvent::Kind::killed, message.killed);
 }

@@ -74,7 +74,7 @@ std::string Supervisor::describe() const {
 }
 
 bool Supervisor::started() const noexcept { return children_->started(); }
-bool Supervisor::ending() const noexcept { return children_->ending(); }
+bool Supervisor::ends(Pid child) const noexcept { return children_->ends(child); }
 
 ChildSpec supervisor(std::string id, SupervisorOptions options) {
   ChildSpec spec = worker<Supervisor>(std::move(id), std::move(options));

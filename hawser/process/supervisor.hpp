@@ -149,8 +149,9 @@ class Supervisor {
 
   /// Every child of the options has been started.
   bool started() const noexcept;
-  /// It ends, and all its children with it; false while it merely restarts some of them.
-  bool ending() const noexcept;
+  /// That child ends, or is about to, with others: because the supervisor does, or because its
+  /// strategy restarts them.
+  bool ends(Pid child) const noexcept;
 
  private:
   Pid parent_;

@@ -333,61 +333,6 @@ TEST_F(ClientTest, Stomp_U_20_PausedItReadsNothingAndTheBrokerIsNotDead) {
   EXPECT_TRUE(event("message four"));
 }
 
-TEST_F(ClientTest, Stomp_U_20_APauseHoldsThroughReconnections) {
-  start_ready({.subscriptions = {to("/queue/a", AckMode::client), to("/queue/b")}});
-  feed().cast(Pause{});
-  world.run(10ms);
-  // Nothing is read, so its own end would not be heard of.
-  const auto reconnect = [&] { Ref<hawser::Client>(feed().ref().pid()).cast(Reconnect{}); };
-  int session = 0;
-  broker.on_frame = [&](auto& link, const Frame& got) {
-    if (got.command == Command::connect) ++session;
-    // Before each of them is confirmed.
-    if (got.command == Command::subscribe)
-      tell("early " + std::to_string(session), {}, std::string(got.first("id").value_or("")));
-    broker.answer(link, got);
-  };
-  reconnect();
-  ASSERT_TRUE(ready(2));
-  reconnect();
-  ASSERT_TRUE(ready(3));
-  EXPECT_THAT(script.losses.back().unsettled, IsEmpty()) << "the handler has not seen any";
-  tell("late");
-  world.run(30s);
-  EXPECT_EQ(script.events.starting_with("message"), 0u);
-  script.on_message = [](const Delivery& message) {
-    EXPECT_TRUE(message.ack());
-    // Once more, in the midst of them.
-    if (message.subscription() == SubscriptionId{1}) stomp::client().pause();
-  };
-  feed().cast(Resume{});
-  ASSERT_TRUE(event("message early 2"));
-  world.run(1s);
-  EXPECT_EQ(script.events.starting_with("message"), 1u);
-  feed().cast(Resume{});
-  ASSERT_TRUE(event("message late"));
-  EXPECT_EQ(script.events.count("message early 2"), 2u);
-  EXPECT_EQ(script.events.all.back(), "message late");
-  EXPECT_TRUE(world.until([&] { return broker.last().of(Command::ack).size() == 2; }));
-  EXPECT_EQ(broker.links.size(), 3u);
-}
-
-TEST_F(ClientTest, Stomp_U_20_WhatWaitsForAPausedSessionIsBounded) {
-  start({.subscriptions = {to("/queue/a")}, .unprocessed = 2}, &script);
-  feed().cast(Pause{});
-  broker.on_frame = [&](auto& link, const Frame& got) {
-    if (got.command == Command::subscribe)
-      for (int i = 0; i < 5; ++i) tell(std::to_string(i));
-    broker.answer(link, got);
-  };
-  world.run(20s);
-  EXPECT_THAT(script.events.all, ElementsAre("open", "connected 1.2")) << "no more is read";
-  feed().cast(Resume{});
-  ASSERT_TRUE(ready());
-  EXPECT_THAT(script.events.all, ElementsAre("open", "connected 1.2", "message 0", "message 1",
-                                             "message 2", "message 3", "message 4", "ready"));
-}
-
 TEST_F(ClientTest, Stomp_P_02_EverySplitGivesTheSame) {
   std::string wire = "MESSAGE\r\nsubscription:1\r\nmessage-id:x\r\nk:a\\cb\r\n\r\nbody" +
                      std::string(1, '\0') + "\r\n";

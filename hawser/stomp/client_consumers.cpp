@@ -47,9 +47,10 @@ void Client::handle_call(Consume request, From<ConsumerId> from) {
   });
 }
 
-void Client::hand_out(Wanted& wanted, const Delivery& delivery) {
-  const DeliveryTicket& ticket = delivery.ticket();
-  const auto message = std::make_shared<const Frame>(delivery.to_frame());  // the consumers' own
+void Client::hand_out(SubscriptionId id, Wanted& wanted, const DeliveryTicket& ticket,
+                      const FrameView& frame) {
+  static_cast<void>(id);
+  const auto message = std::make_shared<const Frame>(frame.to_frame());  // shared by the consumers
   if (wanted.what.ack != AckMode::automatic) {
     Shared& shared = wanted.shared[ticket.number];
     shared.left.insert(wanted.consumers.begin(), wanted.consumers.end());

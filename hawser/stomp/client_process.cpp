@@ -109,8 +109,6 @@ void Client::deliver_disconnect(const Reason& reason) {
   just_lost_ = true;
   ready_ = false;
   held_ = false;
-  kept_.clear();
-  kept_bytes_ = 0;
   ++counters_.lost;
   Lost lost;
   lost.reason = session_ ? session_->lost(reason) : reason;
@@ -231,23 +229,14 @@ void Client::become_ready() {
 }
 
 void Client::message(std::uint64_t number, const FrameView& frame) {
-  const BytesView ack = session_->ack_id(frame).value_or("");
-  if (keeps()) [[unlikely]] {
-    kept_.push_back({number, Bytes(ack), frame.to_frame()});
-    kept_bytes_ += frame.body().size();
-    update_hold();
-    return;
-  }
   SubscriptionId id{};
   Wanted* const of = live(number, id);
-  tell(of, Delivery(*this, ticket_for(id, of, ack), frame));
-}
-
-void Client::tell(Wanted* of, const Delivery& delivery) {
+  const DeliveryTicket ticket = ticket_for(id, of, frame);
   ++counters_.messages;
-  counters_.message_bytes += delivery.body().size();
-  if (of != nullptr && !of->consumers.empty()) hand_out(*of, delivery);
+  counters_.message_bytes += frame.body().size();
+  if (of != nullptr && !of->consumers.empty()) hand_out(id, *of, ticket, frame);
   if (of != nullptr && !of->by_handler) return;
+  const Delivery delivery(*this, ticket, frame);
   if (takes_batches()) {
     batch_.push_back(delivery);
     if (batch_.size() >= options_->batch) flush_batch();
@@ -277,8 +266,7 @@ bool Client::body_begins(std::uint64_t number, const FrameView& head,
   SubscriptionId id{};
   Wanted* const of = live(number, id);
   if (of == nullptr || !of->by_handler || !of->consumers.empty()) return false;
-  if (keeps() && (!length || *length <= session_options_.parser.limits.body)) return false;
-  streaming_ticket_ = ticket_for(id, of, session_->ack_id(head).value_or(""));
+  streaming_ticket_ = ticket_for(id, of, head);
   streaming_ = head.to_frame();
   return true;
 }
@@ -386,13 +374,13 @@ void Client::message_done() {
 }
 
 void Client::update_hold() {
-  const bool hold = holds();
-  const bool tells = !kept_.empty() && (closing_ || !busy());
+  const bool busy = unfinished_ >= options_->unprocessed || slow_consumers_ != 0;
+  const bool hold = ready_ && !closing_ && (paused_ || busy);
   if (hold && !held_) {
     held_ = true;
     if (!paused_) ++counters_.pauses;
     if (attached()) activate(0);
-  } else if (!hold && (held_ || tells) && !resume_sent_) {
+  } else if (!hold && held_ && !resume_sent_) {
     resume_sent_ = true;
     Scheduler::send(pid(), std::make_unique<ResumeMessage>());
   }
@@ -400,33 +388,16 @@ void Client::update_hold() {
 
 void Client::resume_reading() {
   resume_sent_ = false;
-  if (holds() || (!held_ && kept_.empty())) return;
-  const bool was_held = std::exchange(held_, false);
+  const bool busy = unfinished_ >= options_->unprocessed || slow_consumers_ != 0;
+  if (!held_ || (ready_ && !closing_ && (paused_ || busy))) return;
+  held_ = false;
   if (!session_) return;
-  tell_kept();
-  if (stopping()) return;
-  if (was_held) {
-    session_->resume(scheduler().now());
-    flush_batch();
-  }
+  session_->resume(scheduler().now());
+  flush_batch();
   flush_outbox();
   if (stopping()) return;
-  if (was_held && !held_ && attached()) activate(ConnectionOptions::unlimited);
+  if (!held_ && attached()) activate(ConnectionOptions::unlimited);
   tick();
-}
-
-void Client::tell_kept() {
-  while (!kept_.empty() && !gone_ && !stopping() && (closing_ || !busy())) {
-    const Kept next = std::move(kept_.front());
-    kept_.pop_front();
-    kept_bytes_ -= next.frame.body.view().size();
-    SubscriptionId id{};
-    Wanted* const of = live(next.subscription, id);
-    // Taken back meanwhile, or the goodbye has been said: nobody waits for it.
-    if (session_->state() != Open || (of == nullptr && next.subscription != 0)) continue;
-    tell(of, Delivery(*this, ticket_for(id, of, next.ack), next.frame));
-    flush_batch();
-  }
 }
 
 // ---- the clock

@@ -48,10 +48,8 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
 
   /// No more is read after the message that is being told; what is under way stays in the kernel
   /// and at the broker. Heart-beats go on, and the broker is not taken for dead. Holds through
-  /// reconnections: what comes before a session's subscriptions are live must be read, and waits
-  /// here, up to `unprocessed` messages or as many octets as one may have (parser.limits.body);
-  /// then nothing is read, and a session that is not ready within its receipt_timeout ends. A body
-  /// longer than whole ones may be comes in pieces all the same. Raw mode knows no pause.
+  /// reconnections; a session's first messages, until its subscriptions are live, come all the
+  /// same.
   void pause();
   void resume();
   bool paused() const noexcept { return paused_; }
@@ -150,12 +148,6 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
     std::map<std::uint64_t, Shared> shared{};
     std::vector<detail::Outcome> waiting{};  // whoever wants to know that it is live
   };
-  /// A message that came when nobody wanted one, in a session that was not ready.
-  struct Kept {
-    std::uint64_t subscription = 0;  // its number in the session
-    Bytes ack{};
-    Frame frame;
-  };
   struct Blocked {
     Send message;
     detail::Outcome done;
@@ -207,21 +199,8 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   void tick();
   /// Looks at the clock then, if not sooner.
   void due(Instant at);
-  /// Nobody wants another message now.
-  bool busy() const noexcept {
-    return paused_ || unfinished_ >= options_->unprocessed || slow_consumers_ != 0;
-  }
-  /// Nothing is to be read. Before a session is ready it must be, or it never would be.
-  bool holds() const noexcept {
-    return !closing_ && busy() &&
-           (ready_ || kept_.size() >= options_->unprocessed ||
-            kept_bytes_ >= session_options_.parser.limits.body);
-  }
-  bool keeps() const noexcept { return !kept_.empty() || (!ready_ && busy()); }
   void update_hold();
   void resume_reading();
-  void tell(Wanted* of, const Delivery& delivery);
-  void tell_kept();
   void flush_batch();
   void become_ready();
   void go_on_closing();
@@ -252,7 +231,7 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   Result<void> unwant(SubscriptionId id, bool forget, detail::Outcome done);
   Wanted* wanted(SubscriptionId id) noexcept;
   Wanted* live(std::uint64_t number, SubscriptionId& id) noexcept;
-  DeliveryTicket ticket_for(SubscriptionId id, Wanted* wanted, BytesView ack);
+  DeliveryTicket ticket_for(SubscriptionId id, Wanted* wanted, const FrameView& frame);
   Result<Settled> settle(DeliveryTicket ticket, bool good, TransactionId transaction,
                          detail::Outcome done);
   /// Its own `client` mode, by ACKs that reach no other subscription (Dialect::acks_reach_across).
@@ -262,7 +241,8 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   void lose_deliveries(Lost& lost);
 
   // client_consumers.cpp
-  void hand_out(Wanted& wanted, const Delivery& delivery);
+  void hand_out(SubscriptionId id, Wanted& wanted, const DeliveryTicket& ticket,
+                const FrameView& frame);
   void processed(ConsumerId id, std::uint32_t count);
   void finished(ConsumerId consumer, const DeliveryTicket& ticket, bool good);
   void settle_shared(SubscriptionId id, Wanted& wanted);
@@ -295,8 +275,6 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   std::size_t slow_consumers_ = 0;
   std::deque<FrameView> pool_;
   std::vector<Delivery> batch_;
-  std::deque<Kept> kept_;  // of this session
-  std::size_t kept_bytes_ = 0;
   std::optional<Frame> streaming_;
   DeliveryTicket streaming_ticket_;
 

@@ -177,9 +177,10 @@ void Client::handle_call(Unsubscribe request, From<bool> from) {
 // ---- delivered
 // ------------------------------------------------------------------------------------
 
-DeliveryTicket Client::ticket_for(SubscriptionId id, Wanted* wanted, BytesView ack) {
+DeliveryTicket Client::ticket_for(SubscriptionId id, Wanted* wanted, const FrameView& frame) {
   DeliveryTicket ticket{sessions_, id, 0};
-  if (wanted != nullptr) ticket.number = wanted->unsettled.add(ack);
+  if (wanted != nullptr)
+    ticket.number = wanted->unsettled.add(session_->ack_id(frame).value_or(""));
   return ticket;
 }
 

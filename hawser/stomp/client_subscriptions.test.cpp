@@ -304,21 +304,6 @@ TEST_F(ClientSubscriptions, Stomp_C_06_U_01_UnfinishedWorkStopsReadingAndNotTheH
   EXPECT_GE(status().counters.pauses, 4u);
 }
 
-TEST_F(ClientSubscriptions, Stomp_C_06_UnfinishedWorkHoldsBackWhatComesBeforeItIsReadyToo) {
-  broker.on_frame = [&](auto& link, const Frame& got) {
-    if (got.command == Command::subscribe)
-      for (int i = 0; i < 10; ++i) tell(std::to_string(i));
-    broker.answer(link, got);
-  };
-  start<Slow>({.subscriptions = {{"/queue/a", AckMode::client_individual}}, .unprocessed = 2},
-              &script);
-  ASSERT_TRUE(event("begin 1"));
-  world.run(500ms);
-  EXPECT_EQ(script.events.starting_with("begin"), 2u);
-  ASSERT_TRUE(event("end 9"));
-  EXPECT_TRUE(world.until([&] { return broker.all(Command::ack).size() == 10; }));
-}
-
 // ---- shared
 // --------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ class Delivery {
  public:
   Delivery(Client& client, DeliveryTicket ticket, const FrameView& frame) noexcept
       : client_(&client), ticket_(ticket), view_(&frame) {}
-  /// The message is kept elsewhere: its body comes in pieces, or it had to wait.
+  /// The message is kept elsewhere: while its body comes in pieces.
   Delivery(Client& client, DeliveryTicket ticket, const Frame& frame) noexcept
       : client_(&client), ticket_(ticket), frame_(&frame) {}
 

@@ -20,7 +20,8 @@ NODE = shutil.which("node")
 VERSIONS = ("1.0", "1.1", "1.2")
 CLIENTS = (("stompjs", "stomp-websocket"), ("stompjs", "stomp"), ("stompit", "stomp"))
 MIB = 1 << 20
-MINUTE = 60.0
+# A whole one with one engine: heart-beats are the broker's own, whatever waits beneath it.
+MINUTE = 15.0 if os.environ.get("HAWSER_ENGINE") == "epoll" else 60.0
 
 
 def absent():

@@ -64,7 +64,8 @@ class ChildKeeper {
   virtual void delete_child(DeleteChild request, From<bool> from) = 0;
   virtual void await_started(From<bool> from) = 0;
   virtual bool started() const noexcept = 0;
-  bool ending() const noexcept { return stopping_.has_value(); }
+  /// That child is being ended, or is about to be, with others: all of them, or those of a restart.
+  virtual bool ends(Pid) const noexcept { return stopping_.has_value(); }
   virtual std::vector<ChildInfo> which() const = 0;
   virtual ChildCounts count() const = 0;
 

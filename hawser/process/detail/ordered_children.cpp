@@ -181,6 +181,7 @@ Task<> OrderedChildren::end_one(Child& child) {
 }
 
 Task<> OrderedChildren::end_after(const Child* first, const Child* except) {
+  ending_ = Ending{first, except};
   auto at = children_.end();
   while (at != children_.begin()) {
     --at;
@@ -193,6 +194,15 @@ Task<> OrderedChildren::end_after(const Child* first, const Child* except) {
       remove(child);
     }
   }
+  ending_.reset();
+}
+
+bool OrderedChildren::ends(Pid child) const noexcept {
+  if (stopping_) return true;
+  if (!ending_) return false;
+  for (auto at = children_.rbegin(); at != children_.rend() && &*at != ending_->first; ++at)
+    if (&*at != ending_->except && at->pid == child) return true;
+  return false;
 }
 
 // ---- restarting --------------------------------------------------------------------------------

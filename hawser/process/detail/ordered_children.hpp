@@ -30,6 +30,7 @@ class OrderedChildren final : public ChildKeeper {
   void delete_child(DeleteChild request, From<bool> from) override;
   void await_started(From<bool> from) override;
   bool started() const noexcept override { return started_; }
+  bool ends(Pid child) const noexcept override;
   std::vector<ChildInfo> which() const override;
   ChildCounts count() const override;
   void process_ended(Pid pid, const Reason& reason) override;
@@ -101,6 +102,12 @@ class OrderedChildren final : public ChildKeeper {
   std::map<Pid, Child*> by_pid_;
   std::deque<std::move_only_function<Task<>()>> steps_;
   std::vector<From<bool>> awaiting_started_;
+  /// Whom end_after() ends.
+  struct Ending {
+    const Child* first;
+    const Child* except;
+  };
+  std::optional<Ending> ending_;
   std::uint64_t unnamed_ = 0;  // ids given to those that came without
   bool started_ = false;
   Waiter* waiting_ = nullptr;
