@@ -574,20 +574,20 @@ TEST_F(ClientSessionTest, messages_during_goodbye_are_not_told) {
 // ---------------------------------------------------------------------------------
 
 TEST_F(ClientSessionTest,
-       beats_three_seconds_before_the_agreed_interval_has_passed_since_the_last_octet) {
+       beats_two_seconds_before_the_agreed_interval_has_passed_since_the_last_octet) {
   open("1.2", "heart-beat:0,20000\n");
   EXPECT_EQ(session->heartbeats().send_every.count(), 20'000);
   EXPECT_EQ(session->heartbeats().receive_every.count(), 0);
-  EXPECT_EQ(session->tick(now), now + 17s);
+  EXPECT_EQ(session->tick(now), now + 18s);
   now = now + 6s;
   ASSERT_TRUE(send(0));
   port.taken();
-  EXPECT_EQ(session->tick(now + 11s), now + 17s) << "sending counts";
+  EXPECT_EQ(session->tick(now + 11s), now + 18s) << "sending counts";
   EXPECT_EQ(port.taken(), "");
-  EXPECT_EQ(session->tick(now + 17s), now + 34s);
+  EXPECT_EQ(session->tick(now + 18s), now + 36s);
   EXPECT_EQ(port.taken(), "\n");
   session->wrote(now + 25s);
-  EXPECT_EQ(session->tick(now + 34s), now + 42s) << "octets that left count";
+  EXPECT_EQ(session->tick(now + 36s), now + 43s) << "octets that left count";
   EXPECT_EQ(port.taken(), "");
 }
 
