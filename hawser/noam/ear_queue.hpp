@@ -34,6 +34,11 @@ class EarQueue {
   /// Answers are not attenuated, and keep their place in the order.
   bool add_ack(std::string json);
 
+  /// Nothing waits, and an event of that size need not: add() would only hand it to front().
+  bool passes(std::size_t size) const noexcept {
+    return items_.empty() && !attenuated_ && options_->ear_events > 0 &&
+           size <= options_->ear_bytes;
+  }
   bool empty() const noexcept { return items_.empty(); }
   const Item& front() const noexcept { return items_.front(); }
   void pop();

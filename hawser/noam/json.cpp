@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -438,11 +439,12 @@ std::string json_number(double number) {
 void append_json_ascii(std::string& out, BytesView value) {
   const char* at = value.data();
   const char* const end = at + value.size();
-  while (at != end) {
-    if (static_cast<unsigned char>(*at) < 0x80) {
-      out += *at++;
-      continue;
-    }
+  for (;;) {
+    const char* const run_end =
+        std::find_if(at, end, [](char octet) { return static_cast<unsigned char>(octet) >= 0x80; });
+    out.append(at, run_end);
+    at = run_end;
+    if (at == end) return;
     const CodePoint point = read_utf8(at, end);
     append_escape(out, point.size == 0 ? 0xfffdU : point.value);
     at += point.size == 0 ? 1 : point.size;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace hawser::noam {
@@ -16,7 +17,9 @@ std::shared_ptr<const RelayedEvent> RelayedEvent::make(const EventView& event, b
   const auto put = [&](BytesView bytes) { text.append(bytes.data(), bytes.data() + bytes.size()); };
   std::string scratch;
   const auto add = [&](BytesView value) {
-    if (!ascii) return put(value);
+    const bool plain = std::ranges::none_of(
+        value, [](char octet) { return static_cast<unsigned char>(octet) >= 0x80; });
+    if (!ascii || plain) return put(value);
     scratch.clear();
     append_json_ascii(scratch, value);
     put(scratch);

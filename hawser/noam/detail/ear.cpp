@@ -30,6 +30,12 @@ void EarFeed::open() {
 }
 
 Next EarFeed::deliver(DeliverEvent message) {
+  // Most events find nothing before them.
+  if (open_ && queue_.passes(message.event->framed().size()) &&
+      connection().unsent() < connection().options().high_water) [[likely]] {
+    send(*message.event);
+    return keep();
+  }
   if (!queue_.add(std::move(message.event), self().now()))
     return stop(Reason::overloaded("the lemma reads too slowly (ear_events, ear_bytes)"));
   flush();
@@ -70,24 +76,29 @@ void EarFeed::flush() {
 }
 
 void EarFeed::send(const EarQueue::Item& item) {
-  // An error ends the connection, which tells the reason by itself.
-  Connection& to = connection();
-  if (kind_ == LinkKind::tcp) {
-    if (item.event) {
-      (void)to.send_packet(item.event->framed());
-    } else {
-      (void)to.send_packet(frame_head(item.ack.size()) + item.ack);
-    }
+  if (item.event) {
+    send(*item.event);
     return;
   }
-  // Two messages a frame: one lemma puts them together, another one reads each on its own.
-  if (item.event) {
-    (void)to.send_packet(item.event->digits());
-    (void)to.send_packet(item.event->message());
+  Connection& to = connection();
+  if (kind_ == LinkKind::tcp) {
+    (void)to.send_packet(frame_head(item.ack.size()) + item.ack);
   } else {
     (void)to.send_packet(frame_head(item.ack.size()));
     (void)to.send_packet(item.ack);
   }
+}
+
+void EarFeed::send(const RelayedEvent& event) {
+  // An error ends the connection, which tells the reason by itself.
+  Connection& to = connection();
+  if (kind_ == LinkKind::tcp) {
+    (void)to.send_packet(event.framed());
+    return;
+  }
+  // Two messages a frame: one lemma puts them together, another one reads each on its own.
+  (void)to.send_packet(event.digits());
+  (void)to.send_packet(event.message());
 }
 
 void Ear::handle_connect() { feed_.open(); }

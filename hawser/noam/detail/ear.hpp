@@ -32,6 +32,7 @@ class EarFeed {
 
  private:
   void send(const EarQueue::Item& item);
+  void send(const RelayedEvent& event);
   void arm();
 
   std::shared_ptr<const HostOptions> options_;
