@@ -6,7 +6,6 @@
 #include <hawser/base/result.hpp>
 #include <hawser/engine/send_queue.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -161,43 +160,31 @@ class Framing {
   Framing(Kind kind, unsigned width, std::size_t maximum) noexcept
       : kind_(kind), width_(static_cast<std::uint8_t>(width)), maximum_(maximum) {}
 
-  static constexpr bool native_little = std::endian::native == std::endian::little;
-  // Octet by octet, a loop over the prefix costs more than the rest of a small packet's cut; two
-  // octets, as Erlang's {packet, 2}, are the most frequent.
+  // A loop over the prefix costs more than the rest of a small packet's cut: the most frequent
+  // prefixes, two octets as of Erlang's {packet, 2} and four, are written out, one load for the
+  // compiler.
   std::uint64_t read_length(const char* at) const noexcept {
-    if (native_little && width_ == 2 && order_ == ByteOrder::big) [[likely]] {
-      std::uint16_t value = 0;
-      std::memcpy(&value, at, 2);
-      return __builtin_bswap16(value);
-    }
-    if (native_little && width_ == 4 && order_ == ByteOrder::big) {
-      std::uint32_t value = 0;
-      std::memcpy(&value, at, 4);
-      return __builtin_bswap32(value);
+    const auto octet = [at](unsigned i) {
+      return std::uint64_t{static_cast<unsigned char>(at[i])};
+    };
+    if (order_ == ByteOrder::big) {
+      if (width_ == 2) return octet(0) << 8U | octet(1);
+      if (width_ == 4) return octet(0) << 24U | octet(1) << 16U | octet(2) << 8U | octet(3);
     }
     std::uint64_t value = 0;
-    if (order_ == ByteOrder::big) {
-      for (unsigned i = 0; i < width_; ++i) value = value << 8U | static_cast<unsigned char>(at[i]);
-    } else {
-      for (unsigned i = width_; i-- > 0;) value = value << 8U | static_cast<unsigned char>(at[i]);
-    }
+    for (unsigned i = 0; i < width_; ++i)
+      value = value << 8U | octet(order_ == ByteOrder::big ? i : width_ - 1 - i);
     return value;
   }
   void write_length(char* at, std::uint64_t value) const noexcept {
-    if (native_little && width_ == 2 && order_ == ByteOrder::big) [[likely]] {
-      const std::uint16_t turned = __builtin_bswap16(static_cast<std::uint16_t>(value));
-      std::memcpy(at, &turned, 2);
+    const auto set = [at](unsigned i, std::uint64_t octet) { at[i] = static_cast<char>(octet); };
+    if (width_ == 2 && order_ == ByteOrder::big) {
+      set(0, value >> 8U);
+      set(1, value);
       return;
     }
-    if (native_little && width_ == 4 && order_ == ByteOrder::big) {
-      const std::uint32_t turned = __builtin_bswap32(static_cast<std::uint32_t>(value));
-      std::memcpy(at, &turned, 4);
-      return;
-    }
-    for (unsigned i = 0; i < width_; ++i) {
-      const unsigned place = order_ == ByteOrder::big ? width_ - 1 - i : i;
-      at[place] = static_cast<char>(value >> (8U * i));
-    }
+    for (unsigned i = 0; i < width_; ++i)
+      set(order_ == ByteOrder::big ? width_ - 1 - i : i, value >> (8U * i));
   }
   Cut cut_length(BytesView buffered) const noexcept {
     if (buffered.size() < width_) return Cut::need_more(width_);
