@@ -17,9 +17,9 @@ std::shared_ptr<const RelayedEvent> RelayedEvent::make(const EventView& event, b
   const auto put = [&](BytesView bytes) { text.append(bytes.data(), bytes.data() + bytes.size()); };
   std::string scratch;
   const auto add = [&](BytesView value) {
-    const bool plain = std::ranges::none_of(
-        value, [](char octet) { return static_cast<unsigned char>(octet) >= 0x80; });
-    if (!ascii || plain) return put(value);
+    if (!ascii || std::ranges::none_of(
+                      value, [](char octet) { return static_cast<unsigned char>(octet) >= 0x80; }))
+      return put(value);
     scratch.clear();
     append_json_ascii(scratch, value);
     put(scratch);
