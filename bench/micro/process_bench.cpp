@@ -53,6 +53,7 @@ class ClockEngine final : public Engine {
   Result<Address> peer(SocketId) const override { return none(); }
   Result<Address> local(SocketId) const override { return none(); }
   Result<void> change_stream(SocketId, const StreamChanges&) override { return none(); }
+  Result<Instant> last_arrival(SocketId) const override { return none(); }
   Result<PeerCredentials> peer_credentials(SocketId) const override { return none(); }
   Result<void> send_sockets(SocketId, BytesView, std::span<const NativeSocket>) override {
     return none();

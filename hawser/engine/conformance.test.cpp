@@ -294,6 +294,59 @@ TEST_P(EngineConformance, OptionsOfAnOpenStreamMayBeChanged) {
   there.close();
 }
 
+TEST_P(EngineConformance, FewerBytesThanTheLowWaterWakeNobody) {
+  Recorder here, there, echo, probe;
+  connect_pair(here, there);
+  connect_pair(echo, probe);
+  const auto low_water = [&](int bytes) {
+    StreamChanges changes;
+    changes.receive_low_water = bytes;
+    const auto changed = server().change_stream(here.id, changes);
+    EXPECT_TRUE(changed) << changed.error().text();
+  };
+  // What was sent before this has arrived when it is back.
+  const auto round_trip = [&] {
+    const std::size_t so_far = probe.total;
+    echo.when_received = [&] { echo.send("!"); };
+    probe.send("?");
+    ASSERT_TRUE(until([&] { return probe.total > so_far; }));
+    turns(20);
+  };
+  there.send("first");
+  ASSERT_TRUE(until([&] { return here.received == "first"; }));
+  low_water(6);
+  there.send("ab");
+  round_trip();
+  there.send("cde");
+  round_trip();
+  EXPECT_EQ(here.received, "first") << "five are too few";
+  const auto arrival = server().last_arrival(here.id);
+  ASSERT_TRUE(arrival) << arrival.error().text();
+  EXPECT_LE(*arrival, server().now());
+  EXPECT_GT(*arrival, server().now() - 10s);
+  there.send("f");
+  ASSERT_TRUE(until([&] { return here.received == "firstabcdef"; }));
+  there.send("gh");
+  round_trip();
+  EXPECT_EQ(here.received, "firstabcdef");
+  low_water(1);
+  ASSERT_TRUE(until([&] { return here.received == "firstabcdefgh"; })) << "what lies there is told";
+  low_water(6);
+  there.send("ij");
+  round_trip();
+  EXPECT_EQ(here.received, "firstabcdefgh");
+  client().shutdown_sending(there.id);
+  ASSERT_TRUE(until([&] { return here.ended == 1; })) << "the end always is";
+  EXPECT_EQ(here.received, "firstabcdefghij") << "and what came before it";
+  StreamChanges wrong;
+  wrong.receive_low_water = 0;
+  const auto refused = server().change_stream(here.id, wrong);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text().find("receive_low_water"), std::string::npos);
+  for (Recorder* each : {&here, &there, &echo, &probe}) each->close();
+  EXPECT_FALSE(server().last_arrival(here.id)) << "it is no socket any more";
+}
+
 TEST_P(EngineConformance, APeerThatResetsIsReportedOnceAndNothingFollows) {
   Recorder here, there;
   connect_pair(here, there);

@@ -130,6 +130,11 @@ struct StreamChanges {
   std::optional<Duration> user_timeout{};
   std::optional<int> send_buffer{};
   std::optional<int> receive_buffer{};
+  /// SO_RCVLOWAT: fewer bytes than this (1 … 1 GiB, 1 unless said) wake nobody; they lie in the
+  /// kernel until more come, last_arrival() tells of them, or less is asked for here: then they are
+  /// told at once. The end and failures always are. Counts what the socket carries (records of TLS,
+  /// not what is in them), and may tell fewer bytes after a pause. A Unix stream tells all of them.
+  std::optional<int> receive_low_water{};
 
   std::vector<std::string> faults() const;
 };
@@ -289,6 +294,10 @@ class Engine : public NativeSocket::Closer {
   /// names. What a Unix stream does not have is passed over. Errors: invalid_argument with the
   /// name of each setting that cannot be used (then nothing was changed), closed.
   virtual Result<void> change_stream(SocketId id, const StreamChanges& changes) = 0;
+  /// When the last bytes came from the peer of a TCP stream, also those that nobody has read yet
+  /// (TCP_INFO; to the millisecond); before the first ones when it was connected. "unsupported" for
+  /// all other sockets.
+  virtual Result<Instant> last_arrival(SocketId id) const = 0;
   /// Who is at the other end of a connected Unix stream; "unsupported" for all other sockets.
   virtual Result<PeerCredentials> peer_credentials(SocketId id) const = 0;
   /// Sends `bytes` (not empty, at most 1024) on a connected Unix stream, and with them handles of

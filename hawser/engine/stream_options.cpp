@@ -65,6 +65,7 @@ std::vector<std::string> StreamChanges::faults() const {
   if (user_timeout) patience(checks, *user_timeout);
   if (send_buffer) buffer(checks, "send_buffer", *send_buffer, 1);
   if (receive_buffer) buffer(checks, "receive_buffer", *receive_buffer, 1);
+  if (receive_low_water) buffer(checks, "receive_low_water", *receive_low_water, 1);
   return checks.take();
 }
 

@@ -314,6 +314,9 @@ Result<PeerCredentials> Connection::peer_credentials() const {
 Result<void> Connection::change_socket(const StreamChanges& changes) {
   return scheduler().engine().change_stream(socket_, changes);
 }
+Result<Instant> Connection::last_arrival() const {
+  return scheduler().engine().last_arrival(socket_);
+}
 void Connection::uncount() { group_->uncount(*this); }
 std::size_t Connection::unsent() const {
   return scheduler().engine().unsent(socket_) + (stack_ == nullptr ? 0 : stack_->staged());

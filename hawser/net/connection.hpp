@@ -131,6 +131,8 @@ class Connection : public Process,
   const ConnectionOptions& options() const noexcept { return group_->options(); }
   /// Changes options of the socket: at once, all that can be or none (see Engine::change_stream).
   Result<void> change_socket(const StreamChanges& changes);
+  /// When bytes last came, also those that lie unread (see Engine::last_arrival).
+  Result<Instant> last_arrival() const;
   /// No longer counts against the server's max_connections, for one that merely waits (a long
   /// poller, say): somebody else may come in for it. It is listed and drained as ever. Once is
   /// enough, and for good; without a limit this does nothing.

@@ -215,6 +215,19 @@ void BrokerConnection::read(bool on) {
   connection().activate(on ? ConnectionOptions::unlimited : 0);
 }
 
+bool BrokerConnection::read_from(int least) {
+  // What a transport carries is not counted by the socket.
+  if (connection().transport<Transport>() != nullptr) return false;
+  StreamChanges changes;
+  changes.receive_low_water = least;
+  return connection().change_socket(changes).has_value();
+}
+
+std::optional<Instant> BrokerConnection::last_arrival() {
+  const auto arrival = connection().last_arrival();
+  return arrival ? std::optional(*arrival) : std::nullopt;
+}
+
 void BrokerConnection::end(Reason reason) {
   if (const std::uint16_t code = session_->close_code(); code != 0) {
     if (auto* websocket = connection().transport<WebSocketTransport>())

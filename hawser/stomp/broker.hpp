@@ -73,6 +73,8 @@ class BrokerConnection final : private BrokerSession::Port, private bus::ClientE
   void write(const Payload& octets) override;
   bool has_room() override;
   void read(bool on) override;
+  bool read_from(int least) override;
+  std::optional<Instant> last_arrival() override;
   void end(Reason reason) override;
   void log_in(LoginRequest request) override;
   std::int64_t wall_ms() override;

@@ -62,6 +62,11 @@ class BrokerSession {
     virtual bool has_room() = 0;
     /// Whether more is to be read from the peer. What was read already may still come.
     virtual void read(bool on) = 0;
+    /// Whether so few octets as less than `least` can be left unread, until more come: then they
+    /// are from here on. It costs a system call.
+    virtual bool read_from(int least) = 0;
+    /// When octets last came, also those that were left unread.
+    virtual std::optional<Instant> last_arrival() = 0;
     /// Sends what is queued and ends the connection. Nothing is written after it.
     virtual void end(Reason reason) = 0;
     /// Asks SessionOptions::access; logged_in() answers, perhaps before this returns.
@@ -181,6 +186,7 @@ class BrokerSession {
 
   // session.cpp
   void work(BytesView octets);
+  void watch_calmly(bool calm);
   void handle(const FrameView& frame);
   void hold(Hold why);
   void let_go(Hold why);
@@ -211,6 +217,8 @@ class BrokerSession {
   void send(const FrameView& frame);
   void send_composite(const FrameView& frame, const detail::SendHeaders& headers,
                       OpenTransaction* transaction, BytesView receipt);
+  bool targets_are_stale() const noexcept;
+  Target* last_target_for(BytesView text) const noexcept;
   Target* target_for(const FrameView& frame, BytesView text);
   bool read_target(const FrameView& frame, BytesView text, Target& target);
   bus::MessagePtr make_message(const FrameView& frame, const detail::SendHeaders& headers,
@@ -259,6 +267,7 @@ class BrokerSession {
   State state_ = State::login;
   std::uint8_t held_ = 0;
   bool working_ = false;
+  bool calm_ = false;  // heart-beats are left unread
   std::uint16_t close_code_ = 0;
   Version version_ = Version::v1_0;  // until one is agreed: what an early ERROR says is not escaped
   HeartbeatPlan heartbeats_{};

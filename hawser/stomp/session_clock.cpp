@@ -27,10 +27,13 @@ Instant BrokerSession::tick(Instant now) {
   Instant next = Instant::never();
   const bool watched = heartbeats_.receive_every.count() > 0;
   if (watched || options_->idle_timeout > Duration::zero()) {
-    const Instant dead =
-        last_received_ + (watched ? scaled(heartbeats_.receive_every, options_->receive_factor) +
-                                        options_->receive_grace
-                                  : options_->idle_timeout);
+    const Duration patience =
+        watched
+            ? scaled(heartbeats_.receive_every, options_->receive_factor) + options_->receive_grace
+            : options_->idle_timeout;
+    if (calm_ && now >= last_received_ + patience)
+      last_received_ = std::max(last_received_, port_->last_arrival().value_or(last_received_));
+    const Instant dead = last_received_ + patience;
     if (now >= dead) {
       // What we still write may never be read, and a peer this silent gets no reply: end it.
       state_ = State::ended;

@@ -63,6 +63,55 @@ TEST(StompClock, nobody_dies_while_we_do_not_read) {
   EXPECT_TRUE(peer.ended);
 }
 
+TEST(StompClock, heart_beats_are_left_unread_between_frames) {
+  BrokerPeer peer;
+  peer.log_in("1.2", {"heart-beat:1000,1000"});
+  EXPECT_EQ(peer.reads_from, 1);
+  peer.feed("SEND\ndestination:/queue/a\n\n\0\n"s);
+  EXPECT_EQ(peer.reads_from, 1) << "who sends frames is read as ever";
+  peer.feed("\n");
+  EXPECT_EQ(peer.reads_from, 6);
+  peer.frame("SEND", {"destination:/queue/a"});
+  EXPECT_EQ(peer.reads_from, 6) << "a whole frame is told anyway";
+  peer.feed("SEND\ndest");
+  EXPECT_EQ(peer.reads_from, 1) << "its last octet may come alone";
+  peer.feed("ination:/queue/a\n\n");
+  EXPECT_EQ(peer.reads_from, 1);
+  peer.feed("\0"s);
+  peer.feed("\r\n");
+  EXPECT_EQ(peer.reads_from, 6);
+  EXPECT_EQ(peer.published.size(), 3U);
+}
+
+TEST(StompClock, what_lies_unread_proves_life) {
+  BrokerPeer peer;
+  peer.log_in("1.2", {"heart-beat:10000,0"});
+  peer.feed("\n");
+  const Instant begin = peer.now;
+  peer.arrived = begin + 15s;
+  EXPECT_EQ(peer.session.tick(begin + 21s), begin + 15s + 20s + 500ms);
+  EXPECT_FALSE(peer.ended);
+  peer.session.tick(begin + 15s + 20s + 500ms);
+  ASSERT_TRUE(peer.ended);
+}
+
+TEST(StompClock, heart_beats_are_read_where_it_cannot_be_otherwise) {
+  BrokerPeer peer;
+  peer.plain = false;
+  peer.log_in("1.2", {"heart-beat:10000,0"});
+  peer.feed("\n");
+  peer.arrived = peer.now + 15s;  // what a transport received: not of this protocol
+  peer.session.tick(peer.now + 21s);
+  EXPECT_TRUE(peer.ended);
+}
+
+TEST(StompClock, who_has_agreed_to_none_is_read_as_ever) {
+  BrokerPeer peer({.idle_timeout = 60s});
+  peer.log_in("1.2", {"heart-beat:0,1000"});
+  peer.feed("\n");
+  EXPECT_EQ(peer.reads_from, 1);
+}
+
 TEST(StompClock, no_heart_beats_asked_none_watched) {
   BrokerPeer peer;
   peer.log_in("1.1");

@@ -501,6 +501,14 @@ Result<void> EngineCore::change_stream(SocketId id, const StreamChanges& changes
   return native_change(socket->number, changes);
 }
 
+Result<Instant> EngineCore::last_arrival(SocketId id) const {
+  const Socket* socket = find_owned(id, SocketKind::stream);
+  if (socket == nullptr) return stale("last arrival");
+  Result<Duration> silence = native_silence(socket->number);
+  if (!silence) return std::unexpected(std::move(silence.error()));
+  return now() - *silence;
+}
+
 Result<PeerCredentials> EngineCore::peer_credentials(SocketId id) const {
   const Socket* socket = find_owned(id, SocketKind::stream);
   if (socket == nullptr) return stale("peer credentials");

@@ -75,6 +75,7 @@ class EngineCore : public Engine {
   Result<Address> peer(SocketId id) const final;
   Result<Address> local(SocketId id) const final;
   Result<void> change_stream(SocketId id, const StreamChanges& changes) final;
+  Result<Instant> last_arrival(SocketId id) const final;
   Result<PeerCredentials> peer_credentials(SocketId id) const final;
   Result<void> send_sockets(SocketId id, BytesView bytes,
                             std::span<const NativeSocket> sockets) final;
@@ -155,6 +156,8 @@ class EngineCore : public Engine {
   virtual Result<Address> native_local(int number) const = 0;
   /// `changes` have been checked.
   virtual Result<void> native_change(int number, const StreamChanges& changes) = 0;
+  /// How long ago bytes last arrived on a TCP stream.
+  virtual Result<Duration> native_silence(int number) const = 0;
   virtual Result<PeerCredentials> native_credentials(int number) const;
   virtual Result<void> transmit_sockets(Socket& socket, BytesView bytes,
                                         std::span<const NativeSocket> sockets);

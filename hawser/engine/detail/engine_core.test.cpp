@@ -98,6 +98,7 @@ class ScriptedEngine final : public EngineCore {
   Result<Address> native_peer(int) const override { return Address{}; }
   Result<Address> native_local(int) const override { return Address{}; }
   Result<void> native_change(int, const StreamChanges&) override { return {}; }
+  Result<Duration> native_silence(int) const override { return Duration::zero(); }
   void wait_and_collect(Instant until) override {
     waited_until = until;
     set_now(clock);

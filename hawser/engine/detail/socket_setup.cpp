@@ -311,7 +311,16 @@ Result<void> change_stream_options(int number, const StreamChanges& changes) {
   set("keep_alive", SOL_SOCKET, SO_KEEPALIVE, flag(changes.keep_alive));
   set("send_buffer", SOL_SOCKET, SO_SNDBUF, changes.send_buffer);
   set("receive_buffer", SOL_SOCKET, SO_RCVBUF, changes.receive_buffer);
+  set("receive_low_water", SOL_SOCKET, SO_RCVLOWAT, changes.receive_low_water);
   return result;
+}
+
+Result<Duration> time_since_arrival(int number) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(number, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+    return std::unexpected(system_error(errno, "last arrival", "only TCP streams tell"));
+  return std::chrono::milliseconds(info.tcpi_last_data_recv);
 }
 
 namespace {

@@ -35,6 +35,9 @@ void set_stream_options(int number, const StreamOptions& options) noexcept;
 /// Changes options of an open stream; the error names the one that the kernel refused.
 Result<void> change_stream_options(int number, const StreamChanges& changes);
 
+/// How long ago bytes last came to a TCP stream, read or not; all others are "unsupported".
+Result<Duration> time_since_arrival(int number);
+
 /// Not connected is "closed"; an unnamed Unix peer is no address.
 Result<Address> peer_address(int number);
 Result<Address> local_address(int number);

@@ -248,7 +248,9 @@ TEST(StreamSocket, MayBeChangedWhileItIsOpen) {
   changes.keep_alive_idle = 9s;
   changes.user_timeout = 1s;
   changes.send_buffer = 20'000;
+  changes.receive_low_water = 7;
   ASSERT_TRUE(change_stream_options(number, changes));
+  EXPECT_EQ(option(number, SOL_SOCKET, SO_RCVLOWAT), 7);
   EXPECT_EQ(option(number, IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_EQ(option(number, SOL_SOCKET, SO_KEEPALIVE), 1);
   EXPECT_EQ(option(number, IPPROTO_TCP, TCP_KEEPIDLE), 9);
@@ -258,6 +260,8 @@ TEST(StreamSocket, MayBeChangedWhileItIsOpen) {
   const int on_unix = opened(::socket(AF_UNIX, SOCK_STREAM, 0));
   EXPECT_TRUE(change_stream_options(on_unix, changes)) << "what is TCP's is passed over";
   EXPECT_EQ(option(on_unix, SOL_SOCKET, SO_SNDBUF), 40'000);
+  ASSERT_FALSE(time_since_arrival(on_unix));
+  EXPECT_EQ(time_since_arrival(on_unix).error().kind, ErrorKind::unsupported);
 
   changes.keep_alive_probes = 128;
   changes.user_timeout = -1s;

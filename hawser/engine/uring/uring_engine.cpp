@@ -134,6 +134,7 @@ class UringEngine final : public EngineCore {
   Result<void> native_change(int number, const StreamChanges& changes) override {
     return change_stream_options(number, changes);
   }
+  Result<Duration> native_silence(int number) const override { return time_since_arrival(number); }
   Result<PeerCredentials> native_credentials(int number) const override {
     return detail::peer_credentials(number);
   }

@@ -96,6 +96,12 @@ class BrokerPeer : public BrokerSession::Port {
   void write(const Payload& octets) override { out += octets.view(); }
   bool has_room() override { return room; }
   void read(bool on) override { reading = on; }
+  bool read_from(int least) override {
+    if (!plain) return false;
+    reads_from = least;
+    return true;
+  }
+  std::optional<Instant> last_arrival() override { return arrived; }
   void end(Reason reason) override {
     EXPECT_FALSE(ended) << "ended twice";
     ended = std::move(reason);
@@ -166,6 +172,9 @@ class BrokerPeer : public BrokerSession::Port {
   std::string out;
   bool room = true;
   bool reading = true;
+  bool plain = true;  ///< octets may be left unread
+  int reads_from = 1;
+  std::optional<Instant> arrived;  ///< when the kernel says that octets came
   std::optional<Reason> ended;
   std::optional<Result<std::string>> answer_login;
   std::vector<LoginRequest> logins;

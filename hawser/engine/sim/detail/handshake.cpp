@@ -382,6 +382,7 @@ void Streams::syn_answered(Stream& stream, int error) {
     return;
   }
   stream.state = StreamState::established;
+  stream.last_data = ground_.now;
   push(stream, Segment::Kind::handshake, 0);
   ground_.host(stream.host).notify(stream.descriptor, Readiness::writable);
 }
@@ -395,6 +396,7 @@ void Streams::handshake_done(Stream& stream) {
   }
   --listener->half_open;
   stream.state = StreamState::established;
+  stream.last_data = ground_.now;
   listener->ready.push_back(stream.ref());
   ground_.trace.add(ground_.now, TraceKind::connected, stream.peer.index, stream.index);
   ground_.host(stream.host).notify(stream.listener, Readiness::readable);

@@ -263,6 +263,11 @@ Result<void> SimEngine::native_change(int number, const StreamChanges& changes) 
   return universe_.streams.change(host_, number, changes);
 }
 
+Result<Duration> SimEngine::native_silence(int number) const {
+  if (dead_) return host_is_down("last arrival");
+  return universe_.streams.silence(host_, number);
+}
+
 Result<PeerCredentials> SimEngine::native_credentials(int number) const {
   if (dead_) return host_is_down("peer credentials");
   return universe_.streams.credentials(host_, number);

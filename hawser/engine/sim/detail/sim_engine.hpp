@@ -81,6 +81,7 @@ class SimEngine final : public hawser::detail::EngineCore, public Watcher {
   Result<Address> native_peer(int number) const override;
   Result<Address> native_local(int number) const override;
   Result<void> native_change(int number, const StreamChanges& changes) override;
+  Result<Duration> native_silence(int number) const override;
   Result<PeerCredentials> native_credentials(int number) const override;
   Result<Address> prepare_listener(int number, const ListenOptions& options) override;
   void wait_and_collect(Instant until) override;

@@ -99,7 +99,19 @@ Result<void> Streams::change(HostIndex host, int number, const StreamChanges& ch
   ++stream->asking;  // the timer that runs is over
   apply(*stream, options);
   stream->last_heard = heard;
+  if (changes.receive_low_water && !stream->is_unix) {
+    stream->low_water = static_cast<std::size_t>(*changes.receive_low_water);
+    tell_readable(*stream);
+  }
   return {};
+}
+
+Result<Duration> Streams::silence(HostIndex host, int number) {
+  const Stream* stream = of(host, number);
+  if (stream == nullptr) return std::unexpected(system_error(EBADF, "last arrival"));
+  if (stream->is_unix)
+    return std::unexpected(system_error(EOPNOTSUPP, "last arrival", "only TCP streams tell"));
+  return ground_.now - stream->last_data;
 }
 
 void Streams::configure(HostIndex host, int number, const StreamOptions& options) {
@@ -367,12 +379,18 @@ void Streams::deliver(Stream& stream, const Segment& segment) {
   }
   ground_.trace.add(ground_.now, TraceKind::segment, other->index, segment.bytes);
   other->in.append(stream.out.view().substr(0, segment.bytes));
+  other->last_data = ground_.now;
   drop_front();
-  ground_.host(other->host).notify(other->descriptor, Readiness::readable);
+  tell_readable(*other);
   if (stream.descriptor >= 0) {
     ground_.host(stream.host).notify(stream.descriptor, Readiness::writable);
   }
   if (stream.window_closed) window_opened(*other);
+}
+
+void Streams::tell_readable(const Stream& stream) {
+  if (stream.in.size() >= std::min(stream.low_water, stream.receive_capacity))
+    ground_.host(stream.host).notify(stream.descriptor, Readiness::readable);
 }
 
 // ---- what goes wrong

@@ -68,6 +68,8 @@ struct Stream {
   // The other direction.
   ByteBuffer in;
   std::size_t receive_capacity = 0;
+  std::size_t low_water = 1;  // fewer bytes wake nobody
+  Instant last_data;          // bytes came, or it was connected
 
   std::uint8_t attempts = 0;  // SYNs sent
   bool arrival_scheduled = false;
@@ -133,6 +135,7 @@ class Streams {
   void close(HostIndex host, int number, bool reset);
   void configure(HostIndex host, int number, const StreamOptions& options);
   Result<void> change(HostIndex host, int number, const StreamChanges& changes);
+  Result<Duration> silence(HostIndex host, int number);
   Result<Address> local(HostIndex host, int number);
   Result<Address> peer(HostIndex host, int number);
   Result<PeerCredentials> credentials(HostIndex host, int number);
@@ -176,6 +179,7 @@ class Streams {
   void hold(Stream& stream);
   void kick(Stream& stream);
   void window_opened(Stream& receiver);
+  void tell_readable(const Stream& stream);
   /// A reset answers `stream`, from the other host.
   void answer_with_reset(Stream& stream);
   void fail(Stream& stream, int error);
