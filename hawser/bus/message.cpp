@@ -1,4 +1,5 @@
 // Putting a message together, and reading its lines.
+#include <hawser/base/short_text.hpp>
 #include <hawser/bus/detail/message_memory.hpp>
 #include <hawser/bus/message.hpp>
 
@@ -12,23 +13,16 @@
 namespace hawser::bus {
 namespace {
 
-/// The first octet that has an escape, or npos. Looked for in every message: names and
-/// values are short, and nearly all have none.
-std::size_t find_special(BytesView text) noexcept {
-  constexpr auto special = [] {
-    std::array<bool, 256> table{};
-    for (const char octet : {'\\', ':', '\n', '\r'})
-      table[static_cast<unsigned char>(octet)] = true;
-    return table;
-  }();
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (special[static_cast<unsigned char>(text[i])]) return i;
-  return BytesView::npos;
-}
+/// No octet has an escape. Asked of every message, and true of nearly all.
+bool is_plain(BytesView text) noexcept { return !contains_any<'\\', ':', '\n', '\r'>(text); }
 
 void append_encoded(Bytes& out, BytesView text) {
+  if (is_plain(text)) {
+    out += text;
+    return;
+  }
   for (;;) {
-    const auto at = find_special(text);
+    const auto at = text.find_first_of("\\:\n\r");
     out += text.substr(0, at);
     if (at == BytesView::npos) return;
     out += '\\';
@@ -84,17 +78,24 @@ Line take_line(BytesView& lines) noexcept {
   return {line.substr(0, colon), line.substr(std::min(colon + 1, line.size()))};
 }
 
-constexpr BytesView destination_name = "destination:";
-constexpr BytesView content_type_name = "content-type:";
-constexpr BytesView content_length_name = "content-length:";
+constexpr char destination_name[] = "destination:";
+constexpr char content_type_name[] = "content-type:";
+constexpr char content_length_name[] = "content-length:";
+/// Without the NUL at its end.
+template <std::size_t size>
+constexpr std::size_t length_of(const char (&)[size]) noexcept {
+  return size - 1;
+}
 
 /// Writes behind each other into memory that is large enough.
 class Writer {
  public:
   explicit Writer(char* at) noexcept : begin_(at), at_(at) {}
-  void put(BytesView bytes) noexcept {
-    if (!bytes.empty()) std::memcpy(at_, bytes.data(), bytes.size());
-    at_ += bytes.size();
+  void put(BytesView bytes) noexcept { at_ = copy_text(at_, bytes); }
+  template <std::size_t size>
+  void put(const char (&literal)[size]) noexcept {
+    std::memcpy(at_, literal, size - 1);
+    at_ += size - 1;
   }
   void put(char byte) noexcept { *at_++ = byte; }
   std::uint32_t position() const noexcept { return static_cast<std::uint32_t>(at_ - begin_); }
@@ -120,18 +121,21 @@ void PropertyLines::add_encoded(BytesView line) { lines_ += line; }
 
 MessagePtr Message::make(const MessageDraft& draft) {
   if (draft.body.size() > inline_body) return make(draft, Payload(draft.body));
-  return make(draft, Payload{});
+  return MessagePtr::adopt(assemble(draft, draft.body, draft.body.size()));
 }
 
-MessagePtr Message::make(const MessageDraft& draft, Payload shared) {
-  const BytesView body = shared.empty() ? draft.body : BytesView{};
-  const std::size_t body_size = shared.empty() ? body.size() : shared.size();
+MessagePtr Message::make(const MessageDraft& draft, Payload body) {
+  Message* const message = assemble(draft, {}, body.size());
+  message->shared_ = std::move(body);
+  return MessagePtr::adopt(message);
+}
 
+Message* Message::assemble(const MessageDraft& draft, BytesView body, std::size_t body_size) {
   // Names of destinations and types hardly ever need an escape: then they are read where they lie.
   Bytes encoded_destination;
   Bytes encoded_type;
-  const bool plain_destination = find_special(draft.destination) == BytesView::npos;
-  const bool plain_type = find_special(draft.content_type) == BytesView::npos;
+  const bool plain_destination = is_plain(draft.destination);
+  const bool plain_type = is_plain(draft.content_type);
   if (!plain_destination) append_encoded(encoded_destination, draft.destination);
   if (!plain_type) append_encoded(encoded_type, draft.content_type);
   const BytesView destination = plain_destination ? draft.destination : encoded_destination;
@@ -143,10 +147,10 @@ MessagePtr Message::make(const MessageDraft& draft, Payload shared) {
     length = {digits.data(),
               std::to_chars(digits.data(), digits.data() + digits.size(), body_size).ptr};
 
-  std::size_t text = destination_name.size() + destination.size() + 1;
-  if (!type.empty()) text += content_type_name.size() + type.size() + 1;
+  std::size_t text = length_of(destination_name) + destination.size() + 1;
+  if (!type.empty()) text += length_of(content_type_name) + type.size() + 1;
   text += draft.properties.size();
-  if (!length.empty()) text += content_length_name.size() + length.size() + 1;
+  if (!length.empty()) text += length_of(content_length_name) + length.size() + 1;
   text += 1 + body.size() + 1;
   if (!plain_destination) text += draft.destination.size();
   if (!plain_type) text += draft.content_type.size();
@@ -196,7 +200,6 @@ MessagePtr Message::make(const MessageDraft& draft, Payload shared) {
   message->group_ = static_cast<std::uint32_t>(draft.group.size());
   out.put(draft.group);
 
-  message->shared_ = std::move(shared);
   message->encoding_ = draft.encoding;
   message->priority_ = std::min(draft.priority, highest_priority);
   message->retain_ = draft.retain;
@@ -209,7 +212,7 @@ MessagePtr Message::make(const MessageDraft& draft, Payload shared) {
       message->escapes_ && (draft.destination.find('\r') != BytesView::npos ||
                             draft.content_type.find('\r') != BytesView::npos ||
                             draft.properties.find("\\r") != BytesView::npos);
-  return MessagePtr::adopt(message);
+  return message;
 }
 
 Message::~Message() {

@@ -149,6 +149,8 @@ class Message {
   };
   Message() noexcept = default;
   ~Message();
+  /// With the octets of `body` that lie in it, of `body_size` altogether. One reference.
+  static Message* assemble(const MessageDraft& draft, BytesView body, std::size_t body_size);
   const char* text() const noexcept { return reinterpret_cast<const char*>(this + 1); }
   char* text() noexcept { return reinterpret_cast<char*>(this + 1); }
   const Payload* find_rendition(std::uint32_t number) const noexcept;

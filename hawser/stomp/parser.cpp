@@ -71,7 +71,9 @@ Step Parser::read_whole(BytesView& input, FrameView& frame, bool beat) {
 
   begin_frame();
   const char* const begin = at;
-  const Head head = read_head(begin, end, frame);
+  const Head head = !read_plain_head(begin, end, frame) ? read_head(begin, end, frame)
+                    : end_head()                        ? Head::done
+                                                        : Head::failed;
   if (head == Head::failed) return stop_failed(input, frame);
   if (head == Head::done) {
     const char* const body = begin + line_start_;
@@ -298,15 +300,12 @@ void Parser::begin_frame() noexcept {
 Parser::Head Parser::read_head(const char* begin, const char* end, FrameView& frame) {
   for (;;) {
     const char* const line = begin + line_start_;
-    const std::size_t available = distance(line, end);
-    const std::size_t room = line_room();
-    const char* const window_end = line + window(available, room);
-    const detail::LineScan scan = detail::scan_line(line, window_end);
-    if (scan.stop == window_end) {
-      if (available <= room) return Head::partial;
+    const detail::LineScan scan = detail::scan_line(line, end);
+    if (distance(line, scan.stop) > line_room()) {
       fail_long_line();
       return Head::failed;
     }
+    if (scan.stop == end) return Head::partial;
     if (*scan.stop == '\0') {
       fail(Fault::nul_in_head,
            phase_ == Phase::command
@@ -341,31 +340,49 @@ bool Parser::take_command(BytesView line, FrameView& frame) {
 }
 
 bool Parser::take_header(BytesView line, const char* colon, bool backslash, FrameView& frame) {
+  if (header_count_ >= options_->limits.headers || colon == nullptr || colon == line.data())
+      [[unlikely]]
+    return refuse_header(line, colon);
+  ++header_count_;
+  const BytesView name = line.substr(0, distance(line.data(), colon));
+  BytesView value = line.substr(name.size() + 1);
+  if (version_ == Version::v1_0) value = trim_padding(value);
+  if (backslash && unescapes()) {
+    if (options_->undefined_escapes == UndefinedEscape::refuse && !escapes_are_good(name, value))
+      return false;
+    frame.escaped_ += line.size();
+  }
+  if ((options_->strict_octets || options_->strict_utf8) && !octets_are_good(line, name, value))
+    return false;
+  if (!counted_ && is_content_length(name) && !take_content_length(value)) return false;
+  frame.add(name, value);
+  return true;
+}
+
+bool Parser::refuse_header(BytesView line, const char* colon) {
   if (header_count_ >= options_->limits.headers) {
     return fail(Fault::too_many_headers,
                 fmt::format("more than {} headers", options_->limits.headers));
   }
-  ++header_count_;
   if (colon == nullptr) {
     return fail(Fault::header_without_colon,
                 fmt::format("header line without ':' ({})", quoted(line)));
   }
-  const BytesView name = line.substr(0, distance(line.data(), colon));
-  BytesView value = line.substr(name.size() + 1);
-  if (name.empty()) return fail(Fault::empty_header_name, "header line without a name before ':'");
-  if (version_ == Version::v1_0) value = trim_padding(value);
-  if (backslash && unescapes()) {
-    if (options_->undefined_escapes == UndefinedEscape::refuse) {
-      for (const BytesView text : {name, value}) {
-        const std::size_t at = find_undefined_escape(text, *version_);
-        if (at == BytesView::npos) continue;
-        return fail(Fault::undefined_escape,
-                    fmt::format("undefined escape {} in header {} (STOMP {})",
-                                quoted(text.substr(at, 2)), quoted(name), to_string(*version_)));
-      }
-    }
-    frame.escaped_ += line.size();
+  return fail(Fault::empty_header_name, "header line without a name before ':'");
+}
+
+bool Parser::escapes_are_good(BytesView name, BytesView value) {
+  for (const BytesView text : {name, value}) {
+    const std::size_t at = find_undefined_escape(text, *version_);
+    if (at == BytesView::npos) continue;
+    return fail(Fault::undefined_escape,
+                fmt::format("undefined escape {} in header {} (STOMP {})",
+                            quoted(text.substr(at, 2)), quoted(name), to_string(*version_)));
   }
+  return true;
+}
+
+bool Parser::octets_are_good(BytesView line, BytesView name, BytesView value) {
   if (options_->strict_octets && unescapes()) {
     if (value.find(':') != BytesView::npos) {
       return fail(Fault::forbidden_octet,
@@ -378,8 +395,6 @@ bool Parser::take_header(BytesView line, const char* colon, bool backslash, Fram
   if (options_->strict_utf8 && !is_utf8(line)) {
     return fail(Fault::not_utf8, fmt::format("header {} is not UTF-8", quoted(name)));
   }
-  if (!counted_ && name == "content-length" && !take_content_length(value)) return false;
-  frame.add(name, value);
   return true;
 }
 

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -116,9 +117,20 @@ class Parser {
   void unescape_headers(FrameView& frame) const;
 
   void begin_frame() noexcept;
+  /// False: it is of another kind, nothing has changed, and read_head is to read it.
+  bool read_plain_head(const char* begin, const char* end, FrameView& frame);
   Head read_head(const char* begin, const char* end, FrameView& frame);
+  static bool is_content_length(BytesView name) noexcept {
+    constexpr BytesView length = "content-length";
+    // A size that the compiler knows needs no call.
+    return name.size() == length.size() &&
+           std::memcmp(name.data(), length.data(), length.size()) == 0;
+  }
   bool take_command(BytesView line, FrameView& frame);
   bool take_header(BytesView line, const char* colon, bool backslash, FrameView& frame);
+  bool refuse_header(BytesView line, const char* colon);
+  bool escapes_are_good(BytesView name, BytesView value);
+  bool octets_are_good(BytesView line, BytesView name, BytesView value);
   bool take_content_length(BytesView value);
   bool fail_announced_body();
   bool end_head();

@@ -61,14 +61,15 @@ void BrokerSession::send(const FrameView& frame) {
   }
   if (headers.reply_to.starts_with(temporary_prefix) && !offer_temporary(frame, headers.reply_to))
     return;
-  // What was read as one destination before is one.
-  const bool known = last_target_ != nullptr && last_target_text_ == *headers.destination;
-  if (!known && is_composite(*headers.destination)) {
-    send_composite(frame, headers, transaction, receipt);
-    return;
+  Target* target = last_target_for(*headers.destination);
+  if (target == nullptr) {
+    if (is_composite(*headers.destination)) {
+      send_composite(frame, headers, transaction, receipt);
+      return;
+    }
+    target = target_for(frame, *headers.destination);
+    if (target == nullptr) return;
   }
-  Target* const target = target_for(frame, *headers.destination);
-  if (target == nullptr) return;
   bus::MessagePtr message = make_message(frame, headers, *headers.destination, *target, {});
   if (!message) return;
   if (transaction != nullptr) {
@@ -116,13 +117,23 @@ void BrokerSession::send_composite(const FrameView& frame, const detail::SendHea
 // ---- destinations
 // ----------------------------------------------------------------------------------------
 
+bool BrokerSession::targets_are_stale() const noexcept {
+  return options_->access != nullptr && options_->access->generation() != targets_generation_;
+}
+
+/// Most clients send to one destination for long.
+BrokerSession::Target* BrokerSession::last_target_for(BytesView text) const noexcept {
+  return last_target_ != nullptr && last_target_text_ == text && !targets_are_stale() ? last_target_
+                                                                                      : nullptr;
+}
+
 BrokerSession::Target* BrokerSession::target_for(const FrameView& frame, BytesView text) {
-  if (options_->access != nullptr && options_->access->generation() != targets_generation_) {
+  if (targets_are_stale()) {
     targets_.clear();
     last_target_ = nullptr;
     targets_generation_ = options_->access->generation();
   }
-  if (last_target_ != nullptr && last_target_text_ == text) return last_target_;
+  if (Target* const last = last_target_for(text)) return last;
   auto found = targets_.find(text);
   if (found == targets_.end()) {
     Target target;

@@ -1,6 +1,7 @@
 // SUBSCRIBE and UNSUBSCRIBE, and what they are for: MESSAGEs.
 #include <hawser/stomp/session.hpp>
 
+#include <hawser/base/short_text.hpp>
 #include <hawser/bus/selector.hpp>
 #include <hawser/stomp/detail/message_block.hpp>
 #include <hawser/stomp/encoder.hpp>
@@ -29,8 +30,7 @@ void append_message(Bytes& out, BytesView head, std::uint64_t number, BytesView 
   out.resize_and_overwrite(size + head.size() + digits + 1 + whole.size(),
                            [&](char* begin, std::size_t) {
                              char* at = begin + size;
-                             std::memcpy(at, head.data(), head.size());
-                             at += head.size();
+                             at = copy_text(at, head);
                              at = std::to_chars(at, at + digits, number).ptr;
                              *at++ = '\n';
                              std::memcpy(at, whole.data(), whole.size());

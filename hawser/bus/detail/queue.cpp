@@ -138,7 +138,7 @@ std::int64_t Queue::expiry(const Message& message, std::int64_t now) const noexc
   return own == 0 ? bound : std::min(own, bound);
 }
 
-void Queue::enqueue(Entry entry, bool fresh) {
+void Queue::enqueue(Entry&& entry, bool fresh) {
   const std::uint8_t priority = entry.message->priority();
   if (const std::int64_t at = expiry_of(entry); at != 0) [[unlikely]] {
     if (expiries_.size() > 1'024 && expiries_.size() > 4 * messages_) {
@@ -272,7 +272,7 @@ Subscriber* Queue::next_consumer() noexcept {
   return nullptr;
 }
 
-void Queue::give(Subscriber& consumer, Entry entry) {
+void Queue::give(Subscriber& consumer, Entry&& entry) {
   ++entry.deliveries;
   ++counters_.out;
   const std::size_t size = entry.message->size();
@@ -310,6 +310,9 @@ void Queue::dispatch_simply(std::int64_t now) {
     trim(priority);
     auto& ring = ready_[priority];
     if (ring.empty()) continue;
+    // Long ago, or another core, has written them.
+    constexpr std::size_t ahead = 3;
+    if (ring.size() > ahead) __builtin_prefetch(ring[ahead].message.get());
     if (expired(ring.front(), now)) [[unlikely]] {
       expire(take_at(priority, 0));
       continue;
@@ -487,7 +490,7 @@ void Queue::trim_held(Subscriber& consumer) noexcept {
   }
 }
 
-void Queue::settle_one(Subscriber& consumer, Entry entry, Outcome outcome, std::int64_t now) {
+void Queue::settle_one(Subscriber& consumer, Entry&& entry, Outcome outcome, std::int64_t now) {
   --consumer.unsettled;
   const std::size_t size = entry.message->size();
   consumer.unsettled_bytes -= size;
@@ -548,7 +551,7 @@ void Queue::forget(const Entry& entry) {
   if (group->second.owner == nullptr || groups_.size() > idle_groups) groups_.erase(group);
 }
 
-void Queue::drop(Entry entry) {
+void Queue::drop(Entry&& entry) {
   forget(entry);
   if (entry.stored) host_->stored_gone(*this, entry.sequence);
 }

@@ -187,17 +187,17 @@ class Queue {
     return at != 0 && at <= now;
   }
   /// Back, or new (`fresh`), among those that wait.
-  void enqueue(Entry entry, bool fresh = false);
+  void enqueue(Entry&& entry, bool fresh = false);
   void delay(Entry entry, std::int64_t at);
   void requeue(Entry entry, bool seen, bool wait, std::int64_t now);
   void expire(Entry entry);
   /// The message is no longer the queue's concern.
   void forget(const Entry& entry);
-  void drop(Entry entry);
+  void drop(Entry&& entry);
   void kill(Entry entry, DeadLetterReason reason);
   Entry take_oldest();
-  void give(Subscriber& consumer, Entry entry);
-  void settle_one(Subscriber& consumer, Entry entry, Outcome outcome, std::int64_t now);
+  void give(Subscriber& consumer, Entry&& entry);
+  void settle_one(Subscriber& consumer, Entry&& entry, Outcome outcome, std::int64_t now);
   static void trim_held(Subscriber& consumer) noexcept;
   static bool leave_transaction(const HeldDelivery& held, Subscriber* consumer) noexcept;
   Subscriber* next_consumer() noexcept;

@@ -20,7 +20,7 @@ class Ring {
   T& front() noexcept { return slots_[head_]; }
   T& back() noexcept { return (*this)[size_ - 1]; }
 
-  void push_back(T value) {
+  void push_back(T&& value) {
     if (size_ == capacity_) grow();
     slots_[(head_ + size_) & mask_] = std::move(value);
     ++size_;

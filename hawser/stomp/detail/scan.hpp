@@ -57,6 +57,27 @@ inline LineScan scan_line(const char* begin, const char* end) noexcept {
   return result;
 }
 
+/// So many octets head_marks() looks at.
+constexpr std::size_t marks_at_once = 16;
+
+/// Which of the octets from `at` on is an LF, a NUL, a ':' or a backslash, the first in the lowest
+/// bit; none at `end` or behind it.
+inline unsigned head_marks(const char* at, const char* end) noexcept {
+#if defined(__SSE2__)
+  const auto marks = [](__m128i octets) {
+    const auto is = [octets](char octet) { return _mm_cmpeq_epi8(octets, _mm_set1_epi8(octet)); };
+    return static_cast<unsigned>(_mm_movemask_epi8(
+        _mm_or_si128(_mm_or_si128(is('\n'), is('\0')), _mm_or_si128(is(':'), is('\\')))));
+  };
+  if (end - at >= 16) [[likely]]
+    return marks(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+#endif
+  unsigned found = 0;
+  for (unsigned i = 0; i < marks_at_once && at + i != end; ++i)
+    if (at[i] == '\n' || at[i] == '\0' || at[i] == ':' || at[i] == '\\') found |= 1U << i;
+  return found;
+}
+
 /// The first NUL, LF, CR, ':' or backslash in [begin, end), or end.
 inline const char* find_special(const char* begin, const char* end) noexcept {
   const char* at = begin;

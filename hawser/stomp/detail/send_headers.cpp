@@ -27,13 +27,18 @@ Result<std::chrono::milliseconds> milliseconds(BytesView name, BytesView value) 
 enum class Fate : std::uint8_t { pass, keep_back };
 
 /// What one header means. Only called for the first of its name.
-Result<Fate> take(BytesView name, BytesView value, SendHeaders& out) {
+/// After an error, `fault` has it.
+Fate take(BytesView name, BytesView value, SendHeaders& out, std::optional<Error>& fault) {
   using enum Fate;
+  const auto wrong = [&fault](Error error) {
+    fault = std::move(error);
+    return keep_back;
+  };
   switch (name.size()) {
     case 3:
       if (name == "ttl") {
         const auto time = milliseconds(name, value);
-        if (!time) return std::unexpected(time.error());
+        if (!time) return wrong(time.error());
         if (time->count() != 0) out.ttl = *time;
       } else if (name == "ack") {
         return keep_back;
@@ -42,7 +47,7 @@ Result<Fate> take(BytesView name, BytesView value, SendHeaders& out) {
     case 5:
       if (name == "delay") {
         const auto time = milliseconds(name, value);
-        if (!time) return std::unexpected(time.error());
+        if (!time) return wrong(time.error());
         out.delay = *time;
       }
       break;
@@ -59,14 +64,14 @@ Result<Fate> take(BytesView name, BytesView value, SendHeaders& out) {
       }
       if (name == "expires") {
         const auto time = milliseconds(name, value);
-        if (!time) return std::unexpected(time.error());
+        if (!time) return wrong(time.error());
         if (time->count() != 0) out.expires = *time;
       }
       break;
     case 8:
       if (name == "priority") {
         const auto number = parse_decimal(value);
-        if (!number) return wrong_header(name, value, "a number from 0 to 9");
+        if (!number) return wrong(wrong_header(name, value, "a number from 0 to 9").error());
         out.priority = static_cast<std::uint8_t>(std::min<std::uint64_t>(*number, 9));
       } else if (name == "reply-to") {
         out.reply_to = value;
@@ -79,7 +84,7 @@ Result<Fate> take(BytesView name, BytesView value, SendHeaders& out) {
         return keep_back;
       } else if (name == "expiration") {
         const auto time = milliseconds(name, value);
-        if (!time) return std::unexpected(time.error());
+        if (!time) return wrong(time.error());
         if (time->count() != 0) out.ttl = *time;
       }
       break;
@@ -111,7 +116,7 @@ Result<Fate> take(BytesView name, BytesView value, SendHeaders& out) {
     case 19:
       if (name == "AMQ_SCHEDULED_DELAY") {
         const auto time = milliseconds(name, value);
-        if (!time) return std::unexpected(time.error());
+        if (!time) return wrong(time.error());
         out.delay = *time;
       }
       break;
@@ -135,18 +140,20 @@ Result<void> read_send_headers(const FrameView& frame, SendHeaders& out) {
   const auto headers = frame.headers();
   // Among few, looking through those before is the cheapest; among many it would be their square.
   constexpr std::size_t few = 24;
-  std::unordered_set<BytesView> seen;
+  std::optional<std::unordered_set<BytesView>> seen;
+  if (headers.size() > few) seen.emplace();
+  std::optional<Error> fault;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const auto& [name, value] = headers[i];
-    if (headers.size() > few) {
-      if (!seen.insert(name).second) continue;
+    if (seen) {
+      if (!seen->insert(name).second) continue;
     } else if (std::ranges::find(headers.first(i), name, &HeaderView::name) !=
                headers.first(i).end()) {
       continue;
     }
-    const auto fate = take(name, value, out);
-    if (!fate) return std::unexpected(fate.error());
-    if (*fate == Fate::pass) out.passed.push_back(headers[i]);
+    if (take(name, value, out, fault) == Fate::pass) out.passed.push_back(headers[i]);
+    if (fault) [[unlikely]]
+      return std::unexpected(*std::move(fault));
   }
   return {};
 }
