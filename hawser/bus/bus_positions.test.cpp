@@ -181,5 +181,26 @@ TEST(BusPositions, the_store_knows_how_far_they_have_come_before_they_are_given)
   EXPECT_EQ(disk.commits, commits) << "nor by a restart that gives none";
 }
 
+TEST(BusPositions, go_on_behind_what_is_kept_where_the_store_never_knew_how_far_they_were) {
+  MemoryDisk disk;
+  BusOptions options;
+  options.store = std::make_shared<MemoryStore>(disk);
+  {
+    BusWorld world(1, 1, options);
+    world.in(world.user(0), [](Client& client) {
+      for (const auto* body : {"a", "b"}) client.publish(queue("q"), text(body, true));
+    });
+  }
+  disk.queues.begin()->second.next_sequence = 1;  // as in a file of version 1
+  BusWorld again(2, 1, options);
+  const auto user = again.user(0);
+  again.in(user, [](Client& client) {
+    client.publish(queue("q"), text("c", true));
+    client.subscribe(1, to(queue("q")), 0);
+  });
+  EXPECT_EQ(user.heard->bodies(), "a b c");
+  EXPECT_EQ(positions(user), (Positions{1, 2, 3}));
+}
+
 }  // namespace
 }  // namespace hawser::bus

@@ -217,7 +217,8 @@ struct EndConsume {
 // ---- around
 // ------------------------------------------------------------------------------------------------
 
-/// cast: no more is read (what is under way stays with the broker and in the kernel); and again.
+/// cast: no more is read (what is under way stays with the broker and in the kernel), and nothing
+/// is subscribed to, in later sessions too; and again. See Client::pause().
 struct Pause {};
 struct Resume {};
 /// cast: flushes, says DISCONNECT, and ends the process.
@@ -255,7 +256,8 @@ struct ClientCounters {
 /// call of Ref<stomp::Client>.
 struct GetStatus {};
 struct Status {
-  bool connected = false;  ///< logged in, and every wanted subscription is live
+  /// Logged in, and every wanted subscription is live; not in a session that began paused.
+  bool connected = false;
   Version version = Version::v1_2;
   std::string server;
   std::string target;

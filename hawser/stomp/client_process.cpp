@@ -51,6 +51,7 @@ class Client::ResumeMessage final : public Message {
 void Client::deliver_connect() {
   gone_ = false;
   held_ = false;
+  subscribed_ = owed_ = false;
   passing_refusal_ = false;
   activate(ConnectionOptions::unlimited);
   const Instant now = scheduler().now();
@@ -109,6 +110,7 @@ void Client::deliver_disconnect(const Reason& reason) {
   just_lost_ = true;
   ready_ = false;
   held_ = false;
+  subscribed_ = owed_ = false;
   ++counters_.lost;
   Lost lost;
   lost.reason = session_ ? session_->lost(reason) : reason;
@@ -211,12 +213,10 @@ void Client::connected(const FrameView& frame) {
   ++counters_.logins;
   enter_callback("handle_connected");
   tell_connected(frame);
-  if (stopping() || closing_ || !session_ || session_->state() != Open) return;
-  subscribed_ = sessions_;
-  if (options_->dialect.receipts)
-    for (const auto& [id, wanted] : wanted_) awaited_.insert(id);
-  for (auto& [id, wanted] : wanted_) make_live(id, wanted);
-  if (awaited_.empty()) become_ready();
+  if (stopping() || closing_ || !in_session()) return;
+  // What the broker sent after a SUBSCRIBE would have to be read: so none is sent while paused.
+  owed_ = paused_;
+  if (!owed_) make_all_live();
 }
 
 void Client::become_ready() {
@@ -356,9 +356,11 @@ bool Client::holding() { return held_ || gone_ || stopping(); }
 void Client::pause() {
   paused_ = true;
   update_hold();
+  flush_outbox();
 }
 
 void Client::resume() {
+  if (closing_) return;  // it reads by now, and sends what waits whether paused or not
   paused_ = false;
   update_hold();
 }
@@ -373,14 +375,19 @@ void Client::message_done() {
   update_hold();
 }
 
-void Client::update_hold() {
+bool Client::holds() const noexcept {
+  if (closing_ || !in_session()) return false;
   const bool busy = unfinished_ >= options_->unprocessed || slow_consumers_ != 0;
-  const bool hold = ready_ && !closing_ && (paused_ || busy);
+  return (paused_ && subscribed_) || (busy && ready_);
+}
+
+void Client::update_hold() {
+  const bool hold = holds();
   if (hold && !held_) {
     held_ = true;
     if (!paused_) ++counters_.pauses;
     if (attached()) activate(0);
-  } else if (!hold && held_ && !resume_sent_) {
+  } else if (!hold && (held_ || owes_subscriptions()) && !resume_sent_) {
     resume_sent_ = true;
     Scheduler::send(pid(), std::make_unique<ResumeMessage>());
   }
@@ -388,10 +395,13 @@ void Client::update_hold() {
 
 void Client::resume_reading() {
   resume_sent_ = false;
-  const bool busy = unfinished_ >= options_->unprocessed || slow_consumers_ != 0;
-  if (!held_ || (ready_ && !closing_ && (paused_ || busy))) return;
+  if (owes_subscriptions()) make_all_live();
+  // Whoever was told that all is live may have paused again.
+  if (!held_ || stopping() || holds()) return;
   held_ = false;
   if (!session_) return;
+  // No receipt could come meanwhile.
+  confirm_by_ = scheduler().now() + options_->session.receipt_timeout;
   session_->resume(scheduler().now());
   flush_batch();
   flush_outbox();
@@ -426,6 +436,16 @@ void Client::tick() {
     // What is being written shows that we live, as slowly as it may go.
     if (attached() && unsent() > 0) session_->wrote(now);
     next = std::min(next, session_->tick(now));
+    if (!awaited_.empty() && !held_ && in_session()) {
+      if (now >= confirm_by_) {
+        made_live(*awaited_.begin(),
+                  failure(ErrorKind::timeout, "receipt",
+                          fmt::format("none came within {} s",
+                                      to_seconds(options_->session.receipt_timeout))));
+      } else {
+        next = std::min(next, confirm_by_);
+      }
+    }
   } else if (raw_) {
     if (attached() && unsent() > 0) raw_->wrote(now);
     next = std::min(next, raw_->tick(now));
@@ -468,7 +488,7 @@ void Client::go_on_closing() {
     return;
   const Instant now = scheduler().now();
   const bool sent = outbox_.empty() && blocked_.empty() && outbox_.in_flight() == 0;
-  if (!ready_ || sent || now >= close_deadline_) session_->disconnect(now);
+  if (!serves() || sent || now >= close_deadline_) session_->disconnect(now);
 }
 
 bool Client::take_info(Info& info) {

@@ -47,9 +47,11 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   Result<void> abort(TransactionId id);
 
   /// No more is read after the message that is being told; what is under way stays in the kernel
-  /// and at the broker. Heart-beats go on, and the broker is not taken for dead. Holds through
-  /// reconnections; a session's first messages, until its subscriptions are live, come all the
-  /// same.
+  /// and at the broker. Heart-beats go on, and the broker is not taken for dead. No SUBSCRIBE is
+  /// sent while paused: subscribe() waits for resume(). It holds through reconnections: a session
+  /// that begins paused is read, and takes sends and transactions, but has no subscriptions, and
+  /// becomes ready only after resume(). An answer to a temporary reply queue, which no SUBSCRIBE
+  /// precedes, is told there. Raw mode knows no pause.
   void pause();
   void resume();
   bool paused() const noexcept { return paused_; }
@@ -59,7 +61,7 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   /// Raw mode: these frames in one write. closed when there is no connection.
   Result<void> write_frames(std::span<const Frame> frames);
 
-  /// Logged in, every wanted subscription confirmed.
+  /// Logged in, every wanted subscription confirmed; not while a new session waits for resume().
   bool ready() const noexcept { return ready_; }
   const ClientOptions& stomp_options() const noexcept { return *options_; }
   const ClientCounters& counters() const noexcept { return counters_; }
@@ -144,6 +146,7 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
     std::vector<ConsumerId> consumers{};
     std::uint64_t live = 0;  // its number in the session; 0: none
     bool confirmed = false;  // the broker has said so
+    bool put_off = false;    // asked for in a session that was paused
     detail::UnsettledDeliveries unsettled{};
     std::map<std::uint64_t, Shared> shared{};
     std::vector<detail::Outcome> waiting{};  // whoever wants to know that it is live
@@ -201,6 +204,13 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   void due(Instant at);
   void update_hold();
   void resume_reading();
+  bool in_session() const noexcept { return session_ && !gone_ && session_->state() == Open; }
+  /// Nothing is to be read now.
+  bool holds() const noexcept;
+  /// There are subscriptions that waited for the end of a pause.
+  bool owes_subscriptions() const noexcept {
+    return owed_ && !paused_ && !closing_ && in_session();
+  }
   void flush_batch();
   void become_ready();
   void go_on_closing();
@@ -212,6 +222,8 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   Result<void> enqueue(Send message, detail::Outcome done, Instant deadline);
   void flush_outbox();
   void unblock();
+  /// Sends may leave: after the subscriptions, or while those wait for the end of a pause.
+  bool serves() const noexcept { return in_session() && (ready_ || paused_); }
   bool may_send();
   Result<void> write_send(detail::Outbox::Entry entry);
   Result<void> write_entry(detail::Outbox::Entry entry);
@@ -226,6 +238,8 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   // client_subscriptions.cpp
   Result<SubscriptionId> want(Subscription subscription, bool by_handler, detail::Outcome done);
   std::vector<Header> headers_of(const Subscription& subscription) const;
+  /// Asks for what the session is still to have.
+  void make_all_live();
   void make_live(SubscriptionId id, Wanted& wanted);
   void made_live(SubscriptionId id, Result<void> outcome);
   Result<void> unwant(SubscriptionId id, bool forget, detail::Outcome done);
@@ -265,7 +279,9 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   bool passing_refusal_ = false;
   std::optional<Reason> final_;  // it ends when this connection has
   bool just_lost_ = false;
-  std::uint64_t subscribed_ = 0;  // the login whose subscriptions have been asked for
+  bool subscribed_ = false;  // the session's subscriptions have been asked for
+  bool owed_ = false;        // a pause holds some of them back
+  Instant confirm_by_ = Instant::never();
 
   // reading
   bool paused_ = false;

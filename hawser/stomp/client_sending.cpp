@@ -135,8 +135,7 @@ Result<void> Client::enqueue(Send message, Outcome done, Instant deadline) {
 // ------------------------------------------------------------------------------------
 
 bool Client::may_send() {
-  return ready_ && session_ && session_->state() == Open && attached() && !gone_ &&
-         outbox_.in_flight() < options_->confirm_window &&
+  return serves() && attached() && outbox_.in_flight() < options_->confirm_window &&
          unsent() < options_->connection.high_water;
 }
 
@@ -297,8 +296,7 @@ Result<TransactionId> Client::begin(Outcome done) {
   if (!options_->dialect.transactions)
     return failure(ErrorKind::unsupported, "BEGIN",
                    options_->dialect.name + " has no transactions");
-  if (!ready_ || gone_ || !session_ || session_->state() != Open || closing_)
-    return failure(ErrorKind::closed, "BEGIN", "there is no session");
+  if (!serves() || closing_) return failure(ErrorKind::closed, "BEGIN", "there is no session");
   if (transactions_.size() >= options_->transactions)
     return failure(
         ErrorKind::overloaded, "BEGIN",

@@ -54,8 +54,11 @@ Result<SubscriptionId> Client::want(Subscription subscription, bool by_handler, 
   made.by_handler = by_handler;
   if (done) made.waiting.push_back(std::move(done));
   // Before the login's own have been asked for, its turn is to come.
-  if (session_ && !gone_ && session_->state() == Open && subscribed_ == sessions_)
-    make_live(id, made);
+  if (in_session() && subscribed_) {
+    made.put_off = paused_;
+    owed_ = owed_ || paused_;
+    if (!paused_) make_live(id, made);
+  }
   return id;
 }
 
@@ -74,7 +77,23 @@ std::vector<Header> Client::headers_of(const Subscription& subscription) const {
   return headers;
 }
 
+void Client::make_all_live() {
+  owed_ = false;
+  if (subscribed_) {
+    for (auto& [id, wanted] : wanted_)
+      if (wanted.put_off) make_live(id, wanted);
+    return;
+  }
+  if (options_->dialect.receipts)
+    for (const auto& [id, wanted] : wanted_) awaited_.insert(id);
+  confirm_by_ = scheduler().now() + options_->session.receipt_timeout;
+  for (auto& [id, wanted] : wanted_) make_live(id, wanted);
+  subscribed_ = true;
+  if (awaited_.empty()) become_ready();
+}
+
 void Client::make_live(SubscriptionId id, Wanted& wanted) {
+  wanted.put_off = false;
   const Subscription& what = wanted.what;
   std::string name = what.id;
   if (name.empty() && !what.durable.empty() && options_->dialect.durable.empty())
@@ -86,8 +105,11 @@ void Client::make_live(SubscriptionId id, Wanted& wanted) {
   const std::uint64_t token =
       ask([this, id](Result<void> outcome) { made_live(id, std::move(outcome)); });
   const AckMode mode = settles_one_by_one(what.ack) ? AckMode::client_individual : what.ack;
+  Ask how(token);
+  // Theirs is confirm_by_, which counts the time in which something is read.
+  if (awaited_.contains(id)) how.timeout = Duration::max();
   const auto number =
-      session_->subscribe(what.destination, mode, headers_of(what), token, scheduler().now(), name);
+      session_->subscribe(what.destination, mode, headers_of(what), how, scheduler().now(), name);
   if (number) {
     wanted.live = *number;
     live_[*number] = id;
@@ -111,7 +133,7 @@ void Client::made_live(SubscriptionId id, Result<void> outcome) {
     disconnect(Reason::timeout("SUBSCRIBE: " + outcome.error().detail));
     return;
   }
-  if (awaited_.empty()) become_ready();
+  if (subscribed_ && awaited_.empty()) become_ready();
 }
 
 Result<void> Client::unsubscribe(SubscriptionId id, bool forget) { return unwant(id, forget, {}); }
@@ -127,10 +149,10 @@ Result<void> Client::unwant(SubscriptionId id, bool forget, Outcome done) {
   counters_.unsettled_lost += gone.unsettled.size();
   const bool was_awaited = awaited_.erase(id) != 0;
   const bool durable = forget && !gone.what.durable.empty();
-  if (gone.live == 0 || gone_ || !session_ || session_->state() != Open) {
+  if (gone.live == 0 || !in_session()) {
     if (durable)
       return failure(ErrorKind::closed, "UNSUBSCRIBE",
-                     "there is no session: the durable subscription stays at the broker");
+                     "no session has it: the durable subscription stays at the broker");
     if (done) done({});
     return {};
   }
@@ -193,8 +215,7 @@ Result<Settled> Client::settle(DeliveryTicket ticket, bool good, TransactionId t
   const std::string_view command = good ? "ACK" : "NACK";
   if (auto open = check_transaction(transaction); !open)
     return std::unexpected(std::move(open.error()));
-  if (ticket.session != sessions_ || gone_ || !session_ || session_->state() != Open)
-    return Settled::session_over;
+  if (ticket.session != sessions_ || !in_session()) return Settled::session_over;
   if (ticket.subscription == SubscriptionId{}) return Settled::automatic;
   Wanted* const of = wanted(ticket.subscription);
   if (of == nullptr) return Settled::session_over;

@@ -304,6 +304,240 @@ TEST_F(ClientSubscriptions, Stomp_C_06_U_01_UnfinishedWorkStopsReadingAndNotTheH
   EXPECT_GE(status().counters.pauses, 4u);
 }
 
+// ---- paused
+// --------------------------------------------------------------------------------------
+
+/// A broker that has a message for each subscription at once, in the same packet as its receipt.
+class PausedClient : public ClientWorld {
+ protected:
+  PausedClient() {
+    broker.on_frame = [this](auto& link, const Frame& got) {
+      if (got.command != Command::subscribe) {
+        broker.answer(link, got);
+        return;
+      }
+      const std::string id = value(got, "id");
+      Bytes out;
+      for (const char* word : {"early ", "next "})
+        ASSERT_TRUE(encode(out, message(id, word + id), Version::v1_2));
+      ASSERT_TRUE(encode(out, receipt(got), Version::v1_2));
+      link.send(out);
+    };
+  }
+  static Frame message(const std::string& id, const std::string& body) {
+    return frame(Command::message, {{"subscription", id}, {"message-id", body}, {"ack", body}},
+                 body);
+  }
+  static Frame receipt(const Frame& of) {
+    return frame(Command::receipt, {{"receipt-id", value(of, "receipt")}});
+  }
+  /// Login number `times`, and a second more.
+  void reconnected(std::size_t times) {
+    ASSERT_TRUE(world.until([&] { return script.events.count("connected 1.2") == times; }));
+    world.run(1s);
+  }
+  std::vector<std::string> subscribed() {
+    std::vector<std::string> all;
+    for (const Frame& each : broker.last().of(Command::subscribe))
+      all.push_back(value(each, "destination"));
+    return all;
+  }
+};
+
+TEST_F(PausedClient, Stomp_U_20_ANewSessionHasNoSubscriptionsBeforeItIsResumed) {
+  broker.heartbeat = "1000,1000";
+  start_ready({.session = {.heartbeat = {1000ms, 1000ms}},
+               .subscriptions = {{"/queue/a", AckMode::client}, {"/queue/b"}, {"/queue/c"}}});
+  feed().cast(Pause{});
+  world.run(1s);
+  script.events.all.clear();
+  // Nothing is read, so its own end would not be heard of.
+  Ref<hawser::Client>(feed().ref().pid()).cast(Reconnect{});
+  reconnected(1);
+  feed().cast(Pause{});
+  world.run(1s);
+  broker.last().close(CloseMode::graceful);
+  reconnected(2);
+  run_task([&]() -> Task<void> {
+    const Subscribe wish(Subscription("/queue/d"));
+    const auto made = co_await feed().ask(wish, 600s);
+    script.events.add(made ? "asked" : made.error().text());
+  });
+  const auto consumer = *world.system->spawn<Worker>({.name = "consumer"});
+  run_task([&]() -> Task<void> {
+    const Consume wish(Subscription("/queue/e"), consumer.pid());
+    const auto made = co_await feed().ask(wish, 600s);
+    script.events.add(made ? "consumes" : made.error().text());
+  });
+  EXPECT_TRUE(ask(Unsubscribe(SubscriptionId{2})));
+  for (int i = 0; i < 600; ++i) {
+    broker.last().send("\n");
+    world.run(100ms);
+  }
+  EXPECT_EQ(broker.links.size(), 3u) << "no deadline ends the session";
+  EXPECT_GT(broker.last().beats, 30u);
+  EXPECT_THAT(subscribed(), ElementsAre());
+  EXPECT_EQ(script.events.count("ready") + script.events.starting_with("message"), 0u);
+  EXPECT_FALSE(status().connected);
+  EXPECT_TRUE(status().paused);
+  EXPECT_EQ(status().subscriptions, 4u);
+  EXPECT_EQ(status().counters.logins, 3u);
+  feed().cast(Resume{});
+  ASSERT_TRUE(event("asked"));
+  ASSERT_TRUE(event("consumes"));
+  ASSERT_TRUE(ready());
+  EXPECT_TRUE(status().connected);
+  EXPECT_THAT(subscribed(), ElementsAre("/queue/a", "/queue/c", "/queue/d", "/queue/e"));
+  for (const char* body : {"1", "3", "4"}) {
+    EXPECT_EQ(script.events.count("message early " + std::string(body)), 1u);
+    EXPECT_EQ(script.events.count("message next " + std::string(body)), 1u);
+  }
+  EXPECT_EQ(Worker::arrivals.size(), 2u);
+  EXPECT_EQ(ask(Settle(script.tickets.back())), Settled::automatic);
+}
+
+TEST_F(PausedClient, Stomp_U_20_SendsAndTransactionsGoOnWithoutSubscriptions) {
+  start({.subscriptions = {{"/queue/a"}}}, &script);
+  feed().cast(Pause{});
+  feed().cast(Send("/queue/x", "waited"));
+  reconnected(1);
+  EXPECT_TRUE(ask(Send("/queue/x", "confirmed").with_receipt()));
+  EXPECT_TRUE(ask(Send("/queue/x", "again").at_least_once()));
+  const auto tx = ask(Begin{});
+  ASSERT_TRUE(tx) << tx.error().text();
+  EXPECT_TRUE(ask(Send("/queue/x", "within").in(*tx)));
+  EXPECT_TRUE(ask(Commit(*tx)));
+  EXPECT_THAT(bodies(), ElementsAre("waited", "confirmed", "again", "within"));
+  EXPECT_THAT(subscribed(), ElementsAre());
+  broker.on_frame = [&](auto& link, const Frame& got) {
+    if (got.command != Command::subscribe) broker.answer(link, got);
+  };
+  feed().cast(Resume{});
+  world.run(1s);
+  feed().cast(Send("/queue/x", "behind"));
+  world.run(1s);
+  EXPECT_THAT(subscribed(), ElementsAre("/queue/a"));
+  EXPECT_EQ(bodies().size(), 4u) << "as after any login: the subscriptions first";
+  broker.last().send(receipt(broker.last().of(Command::subscribe).at(0)));
+  ASSERT_TRUE(ready());
+  EXPECT_TRUE(world.until([&] { return bodies().size() == 5; }));
+}
+
+TEST_F(PausedClient, Stomp_U_20_PausedBeforeItIsReadyItReadsNoFurtherMessage) {
+  script.on_message = [](const Delivery&) { stomp::client().pause(); };
+  start({.session = {.receipt_timeout = 3s}, .subscriptions = {{"/queue/a"}, {"/queue/b"}}},
+        &script);
+  feed().cast(Send("/queue/x", "waited"));
+  for (const char* body : {"early 1", "next 1", "early 2", "next 2"}) {
+    ASSERT_TRUE(event("message " + std::string(body)));
+    world.run(10s);
+    EXPECT_EQ(script.events.all.back(), "message " + std::string(body));
+    EXPECT_EQ(broker.links.size(), 1u) << "a receipt that is not read is not late";
+    EXPECT_THAT(bodies(), ElementsAre("waited"));
+    feed().cast(Resume{});
+  }
+  ASSERT_TRUE(ready());
+  // One that does not come at all is, counted from when it could have been read.
+  broker.on_frame = [&](auto& link, const Frame& got) {
+    if (got.command != Command::subscribe) broker.answer(link, got);
+  };
+  broker.last().close();
+  ASSERT_TRUE(world.until([&] { return subscribed().size() == 2 && broker.links.size() == 2; }));
+  feed().cast(Send("/queue/x", "behind"));
+  world.run(1s);
+  EXPECT_EQ(bodies().size(), 1u);
+  feed().cast(Pause{});
+  world.run(10ms);
+  EXPECT_EQ(bodies().size(), 2u);
+  world.run(10s);
+  feed().cast(Resume{});
+  world.run(2900ms);
+  EXPECT_EQ(script.events.starting_with("lost timeout: SUBSCRIBE"), 0u);
+  EXPECT_TRUE(event("lost timeout: SUBSCRIBE: none came within 3 s"));
+}
+
+TEST_F(PausedClient, Stomp_U_20_EachMessageMayPauseIt) {
+  script.on_message = [](const Delivery&) {
+    stomp::client().pause();
+    stomp::client().resume();
+    stomp::client().pause();
+  };
+  script.on_ready = [] { stomp::client().pause(); };
+  start({.subscriptions = {{"/queue/a"}}}, &script);
+  feed().cast(Pause{});
+  for (std::size_t login = 1; login <= 3; ++login) {
+    reconnected(login);
+    EXPECT_EQ(script.events.starting_with("message"), 2 * (login - 1));
+    for (const char* event : {"message early 1", "message next 1", "ready"}) {
+      feed().cast(Resume{});
+      world.run(1s);
+      EXPECT_EQ(script.events.all.back(), event);
+    }
+    feed().cast(Resume{});
+    world.run(1s);
+    feed().cast(Pause{});
+    Ref<hawser::Client>(feed().ref().pid()).cast(Reconnect{});
+  }
+}
+
+TEST_F(PausedClient, Stomp_U_20_WhatIsAskedForInAPauseOfALiveSessionWaits) {
+  start_ready({.subscriptions = {{"/queue/a"}}});
+  feed().cast(Pause{});
+  run_task([&]() -> Task<void> {
+    const Subscribe wish(Subscription("/queue/b"));
+    const auto made = co_await feed().ask(wish, 600s);
+    script.events.add(made ? "asked" : made.error().text());
+  });
+  const Subscription shared("/queue/c");
+  run_task([&]() -> Task<void> {
+    const Consume wish(shared, worker.pid());
+    EXPECT_TRUE(co_await feed().ask(wish, 600s));
+  });
+  world.run(100s);
+  EXPECT_THAT(subscribed(), ElementsAre("/queue/a"));
+  feed().cast(Resume{});
+  ASSERT_TRUE(event("asked"));
+  EXPECT_THAT(subscribed(), ElementsAre("/queue/a", "/queue/b", "/queue/c"));
+  EXPECT_TRUE(event("message next 2"));
+  feed().cast(Pause{});
+  world.run(1s);
+  run_task([&]() -> Task<void> {
+    const Consume wish(Subscription("/queue/d"), worker.pid());
+    EXPECT_TRUE(co_await feed().ask(wish));
+  });
+  world.run(1s);
+  feed().cast(Resume{});
+  world.run(1s);
+  EXPECT_THAT(subscribed(), ElementsAre("/queue/a", "/queue/b", "/queue/c", "/queue/d"));
+  EXPECT_TRUE(ask(Consume(shared, worker.pid()))) << "it is still live";
+}
+
+TEST_F(PausedClient, Stomp_U_20_APausedSessionEndsAsAnyOther) {
+  Subscription durable("/topic/a");
+  durable.durable = "d";
+  ClientOptions options = artemis({}, "me");
+  options.subscriptions = {durable};
+  broker.on_frame = [&](auto& link, const Frame& got) {
+    if (got.command != Command::send) broker.answer(link, got);
+  };
+  start(options, &script);
+  feed().cast(Pause{});
+  reconnected(1);
+  EXPECT_EQ(ask(Unsubscribe(SubscriptionId{1}, true)).error().kind, ErrorKind::closed);
+  EXPECT_EQ(status().subscriptions, 0u);
+  for (const char* body : {"1", "2"}) feed().cast(Send("/queue/x", body).with_receipt());
+  feed().cast(Close{});
+  feed().cast(Resume{});
+  world.run(1s);
+  broker.last().send(receipt(broker.last().of(Command::send).at(0)));
+  world.run(1s);
+  EXPECT_EQ(broker.last().of(Command::disconnect).size(), 0u) << "it waits for what was sent";
+  broker.last().send(receipt(broker.last().of(Command::send).at(1)));
+  ASSERT_TRUE(event("terminate normal"));
+  EXPECT_THAT(subscribed(), ElementsAre());
+  EXPECT_EQ(broker.last().of(Command::disconnect).size(), 1u);
+}
+
 // ---- shared
 // --------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 // browsers, slow peers.
 #include <hawser/stomp/testing/broker_peer.hpp>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -12,6 +13,7 @@ namespace {
 
 using namespace std::string_literals;
 using testing::BrokerPeer;
+using ::testing::HasSubstr;
 using Kind = bus::Destination::Kind;
 
 TEST(StompSubscribe, R_05_answers_its_receipt_and_a_raw_colon_in_an_id_is_data) {
@@ -241,6 +243,34 @@ TEST(StompSubscribe, positions_that_cannot_be_are_refused_by_name) {
   longer.log_in();
   longer.frame("SUBSCRIBE", {"id:1", "destination:/queue/a", "include-seq:12345"});
   EXPECT_TRUE(longer.refused("message:include-seq header too long\n"));
+}
+
+TEST(StompSubscribe, include_seq_is_refused_for_a_name_that_cannot_be_sent_or_is_of_the_message) {
+  const auto asked = [](const char* version, const std::string& name) {
+    BrokerPeer peer;
+    peer.log_in(version);
+    peer.frame("SUBSCRIBE", {"id:1", "destination:/queue/a", "include-seq:" + name});
+    const auto refused = peer.refused("message:malformed include-seq header\n");
+    EXPECT_EQ(peer.subscribed.empty(), static_cast<bool>(refused));
+    return refused      ? peer.out.substr(peer.out.find("\n\n") + 2)
+           : peer.ended ? "another error: " + peer.out
+                        : "taken";
+  };
+  for (const char* const name : {"destination", "message-id", "subscription", "ack", "content-type",
+                                 "content-length", "redelivered", "delivery-count", "browser"})
+    EXPECT_THAT(asked("1.2", name), HasSubstr("is not a name that MESSAGE frames leave to you"))
+        << name;
+  // What has no escape in the session's version would break the frame.
+  const char* const cannot = "cannot be a header's name in this version";
+  EXPECT_THAT(asked("1.0", "a\rb"), HasSubstr(cannot));
+  EXPECT_THAT(asked("1.1", "a\rb"), HasSubstr(cannot));
+  EXPECT_THAT(asked("1.1", "a\rb"), HasSubstr("\"a\\rb\"")) << "it is named";
+  EXPECT_THAT(asked("1.0", "a:b"), HasSubstr(cannot));
+  for (const char* const version : {"1.0", "1.1", "1.2"})
+    for (const char* const name : {"seq", "receipt", "message-id2", "Ack"})
+      EXPECT_EQ(asked(version, name), "taken") << version << name;
+  EXPECT_EQ(asked("1.1", "a\\cb\\nc"), "taken");
+  EXPECT_EQ(asked("1.2", "a\\cb\\nc\\rd"), "taken");
 }
 
 // ---- durable

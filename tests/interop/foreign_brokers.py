@@ -121,7 +121,8 @@ class ForeignBroker:
 
 
 class RabbitMq(ForeignBroker):
-    """With its STOMP and WebSocket plugins; `.websocket_port`, path /ws."""
+    """With its STOMP and WebSocket plugins; `.websocket_port` and, with certificates, `.websocket_tls_port`,
+    path /ws."""
 
     user = "rabbitmq"
     name = "RabbitMQ"
@@ -132,7 +133,8 @@ class RabbitMq(ForeignBroker):
         return None if os.path.exists(cls.scripts + "/rabbitmq-server") else "rabbitmq-server is not installed"
 
     def prepare(self):
-        self.websocket_port, self.epmd_port, self.node_port = free_port(), free_port(), free_port()
+        self.websocket_port, self.websocket_tls_port = free_port(), free_port()
+        self.epmd_port, self.node_port = free_port(), free_port()
         tls = ""
         if self.certificates:
             for name, source in (("ca", self.certificates.ca), ("certificate", self.certificates.certificate),
@@ -143,6 +145,11 @@ ssl_options.cacertfile = {self.path("ca.pem")}
 ssl_options.certfile = {self.path("certificate.pem")}
 ssl_options.keyfile = {self.path("key.pem")}
 ssl_options.verify = verify_none
+web_stomp.ssl.ip = 127.0.0.1
+web_stomp.ssl.port = {self.websocket_tls_port}
+web_stomp.ssl.cacertfile = {self.path("ca.pem")}
+web_stomp.ssl.certfile = {self.path("certificate.pem")}
+web_stomp.ssl.keyfile = {self.path("key.pem")}
 """
         self.write("rabbitmq.conf", f"""listeners.tcp = none
 stomp.listeners.tcp.1 = 127.0.0.1:{self.port}

@@ -67,6 +67,26 @@ class AtRabbitMq(ClientCases, Case):
         self.hawser("send", url, name, "by WebSocket", "--receipt")
         self.assertIn(b"by WebSocket", self.hawser("subscribe", url, name, "--count", "1").stdout)
 
+    def test_websocket_over_tls(self):
+        place = {"port": self.broker.websocket_tls_port, "websocket": "/ws"}
+        for version, engine in self.each():
+            peer = self.peer(engine, version, ca=self.certificates.ca, **place).ready()
+            self.assertEqual(peer.connected["version"], version)
+            name = self.name()
+            peer.subscribe(name, "client")
+            peer.send(name, octets=3 * MIB)
+            message = peer.message()
+            self.assertTrue(message.is_pattern(3 * MIB), message.size)
+            peer.ack(message)
+            self.assertEqual(peer.close(), [])
+        url = f"wss://{self.address(self.broker.websocket_tls_port)}/ws"
+        name = self.name()
+        trusted = ("--tls-ca", self.certificates.ca)
+        self.hawser("send", url, name, "by both", "--receipt", *trusted)
+        self.assertIn(b"by both", self.hawser("subscribe", url, name, "--count", "1", *trusted).stdout)
+        refused = self.hawser("send", url, name, "x", expect=1)
+        self.assertIn(b"certificate", refused.stderr)
+
     def test_an_unknown_virtual_host_is_an_error_with_a_name(self):
         url = "stomp://" + self.address()
         self.vhost = lambda: ("--vhost", "elsewhere")

@@ -242,6 +242,23 @@ TEST(Queue, a_consumer_that_begins_at_a_position_leaves_what_lies_before_to_the_
   EXPECT_EQ(bench.dispatch(), (Bench::Seen{"4:a", "4:b", "4:c*2", "4:d"}));
 }
 
+TEST(Queue, a_message_lies_down_for_those_alone_who_do_not_want_every_one) {
+  Bench bench;
+  Subscription wish;
+  wish.from = Subscription::from_now;
+  bench.subscribe(1, 10, wish);
+  bench.push("a");
+  EXPECT_EQ(std::exchange(bench.host.seen, {}), Bench::Seen{"1:a"}) << "all comes after its place";
+  wish.from = 5;
+  Subscriber& two = bench.subscribe(2, 10, wish);
+  bench.push("b");
+  EXPECT_TRUE(bench.host.seen.empty());
+  EXPECT_EQ(bench.dispatch(), Bench::Seen{"1:b"});
+  bench.queue.unsubscribe(two, 0, bench.now);
+  bench.push("c");
+  EXPECT_EQ(bench.host.seen, Bench::Seen{"1:c"}) << "they have gone";
+}
+
 TEST(Queue, a_browser_may_begin_at_a_position_too) {
   Bench bench;
   bench.push("a", {.priority = 9});
