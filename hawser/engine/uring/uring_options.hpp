@@ -15,10 +15,10 @@ struct UringOptions {
   /// kept by the kernel in a list, which is slow but loses nothing.
   unsigned completion_entries = 4096;
   /// One receive buffer, in bytes: the most that one on_received gets (5.19, as all below).
-  std::uint32_t buffer_bytes = 4096;
+  std::uint32_t buffer_bytes = 16384;
   /// Receive buffers given to the kernel at first. The kernel hands them out in turn, so that few
   /// buffers are warm ones.
-  std::uint32_t initial_buffers = 64;
+  std::uint32_t initial_buffers = 16;
   /// The pool doubles each time it runs dry, up to this many (a power of two, at most 32768).
   std::uint32_t max_buffers = 4096;
 };
