@@ -21,6 +21,7 @@ constexpr Duration retry_after = 1s;
 constexpr Duration change_cost = 5us;     // what a write takes for each change, whatever the disk
 constexpr Duration gather_least = 200us;  // below this, waiting costs more than another write
 constexpr Duration gather_most = 2ms;
+constexpr unsigned turns_to_settle = 4;
 }  // namespace
 
 std::string store_writer_name(std::string_view bus) { return fmt::format("bus/{}/store", bus); }
@@ -59,7 +60,7 @@ void StoreWriter::work() {
     load(request);
     return;
   }
-  if (gathers()) return;
+  if (gathers() || lets_settle()) return;
   auto changes = take_writable();
   if (!changes.empty()) {
     write(std::move(changes));
@@ -88,6 +89,32 @@ bool StoreWriter::gathers() {
   if (!stopping_ && self().now() < gather_until_ && waiting_changes() < gather_for_) return true;
   gather_for_ = 0;
   return false;
+}
+
+// Who takes messages as soon as they come has settled them a few turns later: his connection gets
+// them, then the shard hears of it, then we. What came and went within one write the disk never
+// sees; so the others get these turns first.
+bool StoreWriter::lets_settle() {
+  if (turn_passes_) return true;
+  if (!taken_at_once_ || stopping_ || items_.empty() || turns_passed_ == turns_to_settle) {
+    turns_passed_ = 0;
+    return false;
+  }
+  ++turns_passed_;
+  turn_passes_ = true;
+  send_info(self().pid(), TurnPassed{});
+  return true;
+}
+
+void StoreWriter::note_settling(std::span<const StoreBatch> written) {
+  std::size_t adds = 0;
+  std::size_t settles = 0;
+  for (const StoreBatch& batch : written)
+    for (const StoreChange& change : batch.changes) {
+      adds += change.kind == StoreChange::Kind::add ? 1 : 0;
+      settles += change.kind == StoreChange::Kind::settle ? 1 : 0;
+    }
+  taken_at_once_ = settles > 0 && 2 * settles >= adds;
 }
 
 std::size_t StoreWriter::waiting_changes() const noexcept {
@@ -210,6 +237,7 @@ void StoreWriter::handle_info(Info& info) {
     for (const auto& [shard, token] : done) Ref<Shard>(shard).cast(Stored{token});
     std::size_t changes = 0;
     for (const auto& each : job.batches) changes += each.changes.size();
+    note_settling(job.batches);
     begin_gathering(changes);
   } else if (const auto* loaded = info.get<Loaded>()) {
     Load& job = *loaded->job;
@@ -230,6 +258,10 @@ void StoreWriter::handle_info(Info& info) {
     work();
     return;
   } else if (info.get<Gathered>() != nullptr) {
+    work();
+    return;
+  } else if (info.get<TurnPassed>() != nullptr) {
+    turn_passes_ = false;
     work();
     return;
   } else if (info.get<Retry>() == nullptr) {

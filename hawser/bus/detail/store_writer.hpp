@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,7 @@ class StoreWriter {
   };
   struct Retry {};
   struct Gathered {};
+  struct TurnPassed {};
 
   void work();
   void write(std::vector<WriteChanges> changes);
@@ -54,6 +56,9 @@ class StoreWriter {
   /// Whether it is better to wait a little for what the last write's confirmations will bring.
   bool gathers();
   void begin_gathering(std::size_t written);
+  /// Whether what is to be written may be settled in a moment, and is waited for.
+  bool lets_settle();
+  void note_settling(std::span<const StoreBatch> written);
   std::size_t waiting_changes() const noexcept;
   /// Takes those out of the queue that can be written together, in order.
   std::vector<WriteChanges> take_writable();
@@ -73,6 +78,9 @@ class StoreWriter {
   Instant write_began_;
   Instant gather_until_;
   std::size_t gather_for_ = 0;  // changes; 0: it does not wait
+  bool taken_at_once_ = false;  // of the last write at least half was settled
+  bool turn_passes_ = false;    // the others have it
+  unsigned turns_passed_ = 0;
 };
 
 }  // namespace hawser::bus::detail
