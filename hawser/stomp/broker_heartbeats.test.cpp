@@ -2,6 +2,7 @@
 // them, and knows all the same who lives.
 #include <hawser/bus/bus.hpp>
 #include <hawser/net/testing/net_world.hpp>
+#include <hawser/net/websocket/websocket.hpp>
 #include <hawser/stomp/broker.hpp>
 
 #include <gtest/gtest.h>
@@ -99,6 +100,41 @@ TEST_F(StompHeartbeats, TheEndOfAnIdleConnectionIsSeenAtOnce) {
   peer->close();
   world.run(100ms);
   EXPECT_EQ(in(), 0U);
+}
+
+/// A client's frame of a WebSocket, masked with zeros.
+std::string frame_of(int opcode, const std::string& payload) {
+  return std::string{static_cast<char>(0x80 | opcode), static_cast<char>(0x80 | payload.size())} +
+         std::string(4, '\0') + payload;
+}
+
+TEST(StompHeartbeatsOverWebSocket, WhatItsTransportSendsIsNoHeartBeat) {
+  NetWorld world(3, 1);
+  const Address at = world.world().host("server").address(61614);
+  ASSERT_TRUE(world.system->start(bus::bus_child("default", {})));
+  ServerOptions options{.listen = ListenAddress(at)};
+  auto transport = broker_websocket({}, VersionSet::all());
+  ASSERT_TRUE(transport);
+  options.transports = {*std::move(transport)};
+  ASSERT_TRUE(world.system->start(broker_server("broker", std::move(options))));
+  const auto peer = world.connect(at);
+  peer->send(
+      "GET /stomp HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Protocol: v12.stomp\r\n\r\n");
+  ASSERT_TRUE(world.until([&] { return peer->received.find("101") != std::string::npos; }));
+  peer->send(frame_of(2, "CONNECT\naccept-version:1.2\nhost:h\nheart-beat:10000,0\n\n\0"s));
+  ASSERT_TRUE(world.until([&] { return peer->received.find("CONNECTED") != std::string::npos; }));
+  for (int i = 0; i < 20; ++i) {
+    peer->send(frame_of(2, "\n"));
+    world.run(10s);
+  }
+  EXPECT_FALSE(peer->over());
+  for (int i = 0; i < 5; ++i) {
+    peer->send(frame_of(9, "ping"));
+    world.run(5s);
+  }
+  EXPECT_TRUE(peer->over()) << "its WebSocket lives, its STOMP does not";
 }
 
 }  // namespace
