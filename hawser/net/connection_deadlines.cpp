@@ -73,7 +73,11 @@ void Connection::fire() {
   }
 
   if (started_ && limits.idle_timeout > Duration::zero()) {
-    const Instant due = last_traffic_ + limits.idle_timeout;
+    Instant due = last_traffic_ + limits.idle_timeout;
+    if (due <= now && reads()) {
+      // What is less than the socket's low water has come, though nobody was told.
+      if (const auto arrival = last_arrival()) due = std::max(due, *arrival + limits.idle_timeout);
+    }
     if (due <= now) {
       end(fmt::format("idle_timeout: nothing came or went for {} s",
                       to_seconds(limits.idle_timeout)),

@@ -266,6 +266,33 @@ TEST(Connection, Tcp_E_31_CrashReportsOfAServerCanBeSwitchedOff) {
   }
 }
 
+TEST(Connection, WhatLiesBelowTheLowWaterIsTrafficAllTheSame) {
+  Rig rig;
+  NetWorld net;
+  ServerOptions options;
+  options.framing = raw();
+  options.connection.idle_timeout = 10s;
+  rig.packet = [&](Packet) {
+    StreamChanges changes;
+    changes.receive_low_water = 100;
+    EXPECT_TRUE(connection().change_socket(changes));
+    return keep();
+  };
+  const Address to = net.serve<Rigged>(std::move(options), &rig);
+  auto peer = net.connect(to);
+  peer->send("x");
+  for (int i = 0; i < 6; ++i) {
+    net.run(6s);
+    peer->send("x");
+  }
+  net.run(9s);
+  EXPECT_FALSE(peer->over());
+  EXPECT_EQ(rig.seen.starting_with("packet"), 1U);
+  net.run(2s);
+  EXPECT_TRUE(peer->over());
+  EXPECT_EQ(rig.seen.starting_with("terminate timeout: idle_timeout"), 1U);
+}
+
 TEST(Connection, Tcp_E_51_SocketOptionsAreChangedFromACallback) {
   Rig rig;
   std::optional<Result<void>> good;

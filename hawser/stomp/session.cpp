@@ -88,7 +88,7 @@ void BrokerSession::work(BytesView octets) {
 
 /// Between frames nobody need be woken by a heart-beat, whose only news is when it came, and the
 /// kernel knows that: see tick(). Any frame is long enough to be told at once; within one, every
-/// octet is. For ten thousand idle connections this is half of what they cost.
+/// octet is. For ten thousand idle connections this was a third of what they cost.
 void BrokerSession::watch_calmly(bool calm) {
   constexpr int shortest_frame = 6;  // ACK, two line ends, NUL
   if (state_ == State::open && heartbeats_.receive_every.count() > 0)

@@ -65,7 +65,7 @@ Queue::Room Queue::make_room(std::size_t size) {
       kill(std::move(oldest), DeadLetterReason::overflow);
     } else {
       ++counters_.dropped;
-      drop(std::move(oldest));
+      drop(oldest);
     }
   }
   return Room::yes;
@@ -499,11 +499,11 @@ void Queue::settle_one(Subscriber& consumer, Entry&& entry, Outcome outcome, std
   switch (outcome) {
     case Outcome::accepted:
       ++counters_.settled;
-      drop(std::move(entry));
+      drop(entry);
       return;
     case Outcome::discarded:
       ++counters_.dropped;
-      drop(std::move(entry));
+      drop(entry);
       return;
     case Outcome::released:
       requeue(std::move(entry), true, true, now);
@@ -551,7 +551,7 @@ void Queue::forget(const Entry& entry) {
   if (group->second.owner == nullptr || groups_.size() > idle_groups) groups_.erase(group);
 }
 
-void Queue::drop(Entry&& entry) {
+void Queue::drop(const Entry& entry) {
   forget(entry);
   if (entry.stored) host_->stored_gone(*this, entry.sequence);
 }
@@ -561,7 +561,7 @@ void Queue::expire(Entry entry) {
   if (options_.dead_letter_expired) {
     kill(std::move(entry), DeadLetterReason::expired);
   } else {
-    drop(std::move(entry));
+    drop(entry);
   }
 }
 

@@ -193,7 +193,7 @@ class Queue {
   void expire(Entry entry);
   /// The message is no longer the queue's concern.
   void forget(const Entry& entry);
-  void drop(Entry&& entry);
+  void drop(const Entry& entry);
   void kill(Entry entry, DeadLetterReason reason);
   Entry take_oldest();
   void give(Subscriber& consumer, Entry&& entry);
