@@ -61,8 +61,8 @@ bool contains_any(BytesView text) noexcept {
     return found(load(end - 16));
   }
   if (text.size() >= 8) {
-    std::int64_t first;
-    std::int64_t last;
+    std::int64_t first = 0;
+    std::int64_t last = 0;
     std::memcpy(&first, at, 8);
     std::memcpy(&last, end - 8, 8);
     return found(_mm_set_epi64x(last, first));

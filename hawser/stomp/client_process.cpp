@@ -220,7 +220,7 @@ void Client::connected(const FrameView& frame) {
 }
 
 void Client::become_ready() {
-  if (ready_ || !session_ || session_->state() != Open) return;
+  if (ready_ || !session_ || session_->state() != ClientSession::State::open) return;
   ready_ = true;
   enter_callback("handle_ready");
   tell_ready();

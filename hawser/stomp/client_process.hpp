@@ -124,7 +124,6 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   void* kind_handler(const TypeInfo& type) noexcept override;
 
  private:
-  static constexpr auto Open = ClientSession::State::open;
   static constexpr std::uint64_t send_token = std::uint64_t{1} << 63U;
 
   struct Consumer {
@@ -204,7 +203,9 @@ class Client : public hawser::Client, private ClientSession::Port, private RawSe
   void due(Instant at);
   void update_hold();
   void resume_reading();
-  bool in_session() const noexcept { return session_ && !gone_ && session_->state() == Open; }
+  bool in_session() const noexcept {
+    return session_ && !gone_ && session_->state() == ClientSession::State::open;
+  }
   /// Nothing is to be read now.
   bool holds() const noexcept;
   /// There are subscriptions that waited for the end of a pause.

@@ -244,7 +244,7 @@ Entry Queue::take_at(std::uint8_t priority, std::size_t index) {
     return entry;
   }
   Entry& hole = ring[index];
-  Entry entry = std::move(hole);
+  Entry entry = std::exchange(hole, Entry{});
   hole.sequence = entry.sequence;
   if (++holes_[priority] > 64 && holes_[priority] > ring.size() / 2) {
     ring.filter([](const Entry& each) { return static_cast<bool>(each.message); });
