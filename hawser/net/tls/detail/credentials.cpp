@@ -172,6 +172,9 @@ LoadedTrust load_trust(const TlsTrust& trust, const std::string& option, TlsFaul
     const PemText text(file, pem, option + "authority", faults);
     if (!text) return;
     for (const auto& each : read_certificates(text, faults)) {
+      // Its extensions are looked at now, on one thread: OpenSSL would do so when it first verifies
+      // something, and the threads of all schedulers read what it notes then.
+      X509_check_purpose(each.get(), -1, 0);
       X509_STORE_add_cert(loaded.store.get(), each.get());
       X509_NAME* const name = X509_NAME_dup(X509_get_subject_name(each.get()));
       if (name != nullptr && sk_X509_NAME_push(loaded.names.get(), name) == 0) X509_NAME_free(name);
