@@ -117,44 +117,45 @@ class PairCountingStore final : public Store {
   testing::SimulatedStore kept_;
 };
 
-TEST(StoreSettling, what_is_taken_at_once_need_not_be_written) {
-  sim::World world(1);
-  const auto store = std::make_shared<PairCountingStore>();
-  System system(world.host("hub"));
-  BusOptions options;
-  options.store = store;
-  ASSERT_TRUE(system.start(bus_child("default", options)).has_value());
+class StoreSettling : public ::testing::Test {
+ protected:
+  StoreSettling() {
+    BusOptions options;
+    options.store = store;
+    EXPECT_TRUE(system.start(bus_child("default", options)).has_value());
+  }
+  ~StoreSettling() override { system.stop(1s); }
+
+  /// Until all of them are confirmed.
+  void send(std::uint64_t count) {
+    const auto sender = system.spawn<WindowSender>({}, count, std::ref(is_confirmed));
+    ASSERT_TRUE(sender.has_value());
+    send_info(sender->pid(), BeginSending{});
+    ASSERT_TRUE(world.run_until([&] { return is_confirmed == count; }, 600s));
+    world.run_for(1s);
+  }
+
+  sim::World world{1};
+  std::shared_ptr<PairCountingStore> store = std::make_shared<PairCountingStore>();
+  System system{world.host("hub")};
   std::uint64_t is_confirmed = 0;
-  std::uint64_t is_taken = 0;
+};
+
+TEST_F(StoreSettling, what_is_taken_at_once_need_not_be_written) {
   constexpr std::uint64_t count = 2'000;
+  std::uint64_t is_taken = 0;
   ASSERT_TRUE(system.spawn<PromptTaker>({}, std::ref(is_taken)).has_value());
-  const auto sender = system.spawn<WindowSender>({}, count, std::ref(is_confirmed));
-  ASSERT_TRUE(sender.has_value());
-  send_info(sender->pid(), BeginSending{});
-  ASSERT_TRUE(world.run_until([&] { return is_confirmed == count; }, 600s));
-  world.run_for(1s);
+  send(count);
   EXPECT_EQ(is_taken, count);
   EXPECT_EQ(store->added, count);
   EXPECT_GT(store->passing, count * 9 / 10);
   EXPECT_EQ(store->messages(), 0U);
-  system.stop(1s);
 }
 
-TEST(StoreSettling, what_nobody_takes_is_written_without_waiting_for_it) {
-  sim::World world(1);
-  const auto store = std::make_shared<PairCountingStore>();
-  System system(world.host("hub"));
-  BusOptions options;
-  options.store = store;
-  ASSERT_TRUE(system.start(bus_child("default", options)).has_value());
-  std::uint64_t is_confirmed = 0;
+TEST_F(StoreSettling, what_nobody_takes_is_written) {
   constexpr std::uint64_t count = 200;
-  const auto sender = system.spawn<WindowSender>({}, count, std::ref(is_confirmed));
-  ASSERT_TRUE(sender.has_value());
-  send_info(sender->pid(), BeginSending{});
-  ASSERT_TRUE(world.run_until([&] { return is_confirmed == count; }, 600s));
+  send(count);
   EXPECT_EQ(store->messages(), count);
-  system.stop(1s);
 }
 
 }  // namespace
